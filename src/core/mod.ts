@@ -1,0 +1,14 @@
+/**
+ * What every other folder may use: errors, locks, atomic files, deadlines, sizes, durations, log.
+ *
+ * @module
+ */
+export { CtrError, EXIT_STATUS, exitStatusOf, isCtrError } from "./errors.ts";
+export type { ErrorCode, ErrorDetails } from "./errors.ts";
+export { formatSize, isBareNumber, parseSize } from "./sizes.ts";
+export { formatDuration, parseDurationMs } from "./durations.ts";
+export { withDeadline } from "./deadline.ts";
+export { syncFolder, TEMPORARY_SUFFIX, temporaryPath, writeFileAtomic } from "./atomic.ts";
+export { FileLock, lockFile } from "./locks.ts";
+export { createLog, SILENT } from "./log.ts";
+export type { Log, LogLevel } from "./log.ts";
