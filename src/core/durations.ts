@@ -16,7 +16,10 @@ const UNIT_MS: Readonly<Record<string, number>> = {
  */
 export function parseDurationMs(text: string): number {
   const bad = () =>
-    new CtrError("usage", `cannot read the duration "${text}": want something like 30s, 5m or 1h30m`);
+    new CtrError(
+      "usage",
+      `cannot read the duration "${text}": want something like 30s, 5m or 1h30m`,
+    );
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   if (!/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) throw bad();
   let total = 0;

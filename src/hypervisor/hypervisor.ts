@@ -1,0 +1,89 @@
+import type { Duplex } from "node:stream";
+
+/** What a driver can do. Asking for a thing that is `false` is an error, never a no-op. */
+export interface Features {
+  readonly balloon: boolean;
+  readonly save: boolean;
+  readonly shares: boolean;
+  readonly nestedVirtualization: boolean;
+  /** Guest architectures, the host's own first. */
+  readonly architectures: readonly Architecture[];
+}
+
+/** As OCI spells it. */
+export type Architecture = "amd64" | "arm64";
+
+export interface Disk {
+  /** Raw image on the host. */
+  readonly path: string;
+  readonly readonly: boolean;
+  /** virtio-blk serial by which the guest finds it; at most 20 ASCII characters. */
+  readonly serial: string;
+}
+
+export type Nic =
+  /** QEMU's user mode network: 10.0.2.15/24, gateway 10.0.2.2, name server 10.0.2.3. */
+  | { readonly kind: "user"; readonly mac: string }
+  /** A switch that listens on a unix socket (QEMU `stream` framing). */
+  | { readonly kind: "stream"; readonly socket: string; readonly mac: string };
+
+export interface VmConfig {
+  readonly id: string;
+  /** The VM's own folder, mode 0700: sockets, PID record, console. It exists and is empty. */
+  readonly folder: string;
+  readonly architecture: Architecture;
+  readonly kernel: string;
+  /** Appended to what the driver itself needs. */
+  readonly kernelArguments: readonly string[];
+  /** `vminitd`'s disk, mounted read-only as the boot root. */
+  readonly bootDisk: string;
+  readonly disks: readonly Disk[];
+  readonly nics: readonly Nic[];
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** The rotated boot log. */
+  readonly console: string;
+}
+
+export type VmExit =
+  | { readonly how: "stopped" }
+  | { readonly how: "failed"; readonly reason: string };
+
+/** A VM that lives in a process of its own, which outlives ours. */
+export interface Vm {
+  readonly id: string;
+  readonly pid: number;
+  /** When the monitor process was started, and when the driver had nothing left to do. */
+  readonly timing: { readonly startedMs: number; readonly spawnedMs: number };
+  /**
+   * Opens a stream to a port of the guest. On hosts without vsock there is one port (`1024`) and one
+   * stream at a time: a new one ends the old.
+   *
+   * @throws {CtrError} `timeout` if the guest does not listen within `deadlineMs`; `unavailable` if
+   * the VM has ended.
+   */
+  connect(port: number, options: { deadlineMs: number; signal?: AbortSignal }): Promise<Duplex>;
+  /** Ends the monitor now; the guest has synced before. Resolves once the process is gone. */
+  stop(deadlineMs: number): Promise<void>;
+  kill(): Promise<void>;
+  /** Resolves when the monitor process has ended, whoever ended it. */
+  wait(): Promise<VmExit>;
+  /** Host memory in use, bytes. */
+  footprintBytes(): Promise<number>;
+  balloon(targetBytes: number): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+}
+
+export interface Hypervisor {
+  readonly name: string;
+  features(): Promise<Features>;
+  /** Starts a VM and returns as soon as its process runs; the guest is still booting then. */
+  start(config: VmConfig): Promise<Vm>;
+  /**
+   * Finds the VM that an earlier engine started in `folder`.
+   *
+   * @returns `undefined` if it does not live any more (its PID is checked against its start time).
+   */
+  adopt(folder: string): Promise<Vm | undefined>;
+}
