@@ -1,0 +1,38 @@
+/**
+ * The engine's HTTP contract, shared by CLI and engine: schemas of requests and answers, frames of
+ * upgraded streams, and the list of routes.
+ *
+ * | Route (below `/v1`) | Does |
+ * | --- | --- |
+ * | `GET /version`, `GET /status` | `Version`, `SystemStatus` |
+ * | `POST /shutdown` | `StopRequest`; stops all containers, then the engine ends |
+ * | `GET /df` | `SystemDf` |
+ * | `GET /containers?all=1` | `Container[]` |
+ * | `POST /containers` | `CreateRequest` → `CreateReply`; the image must be there (`not-found`) |
+ * | `GET /containers/:ref` | `Container`; `:ref` is a name, an ID or a prefix of one |
+ * | `DELETE /containers/:ref?force=1` | removes it |
+ * | `POST /containers/:ref/start` | `Started` |
+ * | `POST /containers/:ref/stop`, `…/kill` | `StopRequest`, `KillRequest` → 204 |
+ * | `POST /containers/:ref/wait` | `Exit`, when it has ended |
+ * | `POST /containers/:ref/exec` | `ExecRequest` → `ExecReply`; started at once when `detach` |
+ * | `GET /containers/:ref/attach?process=&start=1&stdin=1&from=N` | upgrade to `ctr-frames` |
+ * | `GET /containers/:ref/logs?follow=1&tail=N&sinceNs=N&boot=1` | body of `Frame.log`, or boot log text |
+ * | `POST /images/pull` | `PullRequest` → NDJSON `Progress` |
+ * | `POST /images/load?source=` | body: archive → NDJSON `Progress` |
+ * | `GET /images/save?ref=…&format=oci|docker&platform=` | body: archive |
+ * | `GET /images`, `GET /images/inspect?ref=` | image objects |
+ * | `POST /images/tag` | `{source, target}` |
+ * | `POST /images/remove` | `{references, force}` → `{removed: string[], reclaimedBytes}` |
+ *
+ * @module
+ */
+export * from "./schemas.ts";
+export {
+  encodeFrame,
+  Frame,
+  FRAME_HEADER,
+  FrameDecoder,
+  frameHeader,
+  MAX_FRAME,
+} from "./frames.ts";
+export type { ReceivedFrame } from "./frames.ts";
