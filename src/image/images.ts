@@ -1,0 +1,100 @@
+import type { Descriptor, Digest, Platform } from "../oci/mod.ts";
+import type {
+  ImageDiskUsage,
+  ImageObject,
+  ImageRecord,
+  Loaded,
+  LoadOptions,
+  LoadSource,
+  NewLayer,
+  PruneOptions,
+  PulledImage,
+  PullOptions,
+  Removed,
+  RemoveOptions,
+  ResolvedImage,
+  SaveOptions,
+  Swept,
+} from "./types.ts";
+
+/**
+ * The images of one ctr home.
+ *
+ * Every method may run at the same time as every other one, in this process and in others, and any
+ * process may be killed in the middle of one.
+ *
+ * References are what users type (`alpine`); whatever comes back is spelled out.
+ */
+export interface Images extends AsyncDisposable {
+  /**
+   * Makes `reference` available: fetches what is missing and unpacks it.
+   *
+   * @throws {CtrError} `not-found` (no such image, tag or platform), `denied`, `unavailable`,
+   * `timeout`, `bad-data` (a digest or a size does not hold), `no-space`, `too-large`,
+   * `unsupported`; whatever `signal` was aborted with.
+   */
+  pull(reference: string, options?: PullOptions): Promise<PulledImage>;
+
+  /**
+   * What a container needs, from the store alone. A missing layer disk is unpacked again.
+   *
+   * @param platform Default: Linux on the host's architecture.
+   * @throws {CtrError} `not-found` if the reference, the platform or a blob is not here.
+   */
+  resolveForRun(reference: string, platform?: Platform): Promise<ResolvedImage>;
+
+  /** As `resolveForRun`, for a container that was created before its tag moved. */
+  resolveManifest(manifest: Digest, reference: string): Promise<ResolvedImage>;
+
+  /** Sorted by reference. */
+  list(): Promise<readonly ImageRecord[]>;
+  /** @returns Undefined if there is no such reference. */
+  find(reference: string): Promise<ImageRecord | undefined>;
+  /** @throws {CtrError} `not-found`. */
+  inspect(reference: string): Promise<ImageObject>;
+  /** Gives `target` to what `source` names; an image that bore `target` loses it. */
+  tag(source: string, target: string): Promise<ImageRecord>;
+
+  /**
+   * Forgets references and deletes what only they needed.
+   *
+   * @throws {CtrError} `not-found`; `invalid-state` if a container uses the image, without `force`.
+   * Nothing was forgotten then.
+   */
+  remove(references: readonly string[], options?: RemoveOptions): Promise<Removed>;
+  /** Deletes what no reference and no container needs; with `all`, unused references too. */
+  prune(options?: PruneOptions): Promise<Removed>;
+
+  /** Reads an OCI layout or what `docker save` wrote; which of them is seen from the content. */
+  load(source: LoadSource, options?: LoadOptions): Promise<Loaded>;
+  /** An archive, as it is made. */
+  save(references: readonly string[], options?: SaveOptions): AsyncIterable<Uint8Array>;
+
+  /** Where the bytes of a blob are. @throws {CtrError} `not-found`. */
+  blobPath(digest: Digest): Promise<string>;
+  /** Keeps bytes under their digest, verified if `expected` is given. */
+  writeBlob(
+    bytes: AsyncIterable<Uint8Array> | Uint8Array,
+    mediaType: string,
+    expected?: { readonly digest: Digest; readonly size: number },
+  ): Promise<Descriptor>;
+  /** Unpacks a layer's blob, unless its disk is there. @returns The disk's path. */
+  layerDisk(layer: NewLayer, options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** Gives `reference` to an index or manifest whose blobs are in the store. */
+  register(reference: string, target: Descriptor): Promise<ImageRecord>;
+  /**
+   * Keeps blobs from being collected until disposed, also across crashes of other processes.
+   * Take it before the first `writeBlob` of an image that is being made.
+   */
+  lease(): Promise<ImageLease>;
+
+  diskUsage(): Promise<ImageDiskUsage>;
+  /** Removes what killed processes left: temporary files, partial downloads, stale leases. */
+  sweep(): Promise<Swept>;
+  /** Makes the database's rows from `content/index.json`, after the database was lost. */
+  rebuild(): Promise<readonly ImageRecord[]>;
+}
+
+export interface ImageLease extends AsyncDisposable {
+  add(...digests: readonly Digest[]): Promise<void>;
+}

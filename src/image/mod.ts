@@ -1,0 +1,35 @@
+/**
+ * The image store: pull, unpack, list, tag, remove, load and save.
+ *
+ * Under the ctr home: `content/` is an OCI image layout that any OCI tool can read, `layers/` has
+ * one read-only ext4 per layer, shared by every image that has the layer. Nothing in either is
+ * changed in place.
+ *
+ * @module
+ */
+export { openImages } from "./open.ts";
+export { migrate } from "./schema.ts";
+export type { ImageLease, Images } from "./images.ts";
+export type {
+  ImageDiskUsage,
+  ImageLimits,
+  ImageObject,
+  ImageRecord,
+  ImagesOptions,
+  ImageVariant,
+  LayerBlob,
+  LayerPhase,
+  Loaded,
+  LoadOptions,
+  LoadSource,
+  NewLayer,
+  PruneOptions,
+  PulledImage,
+  PullOptions,
+  PullProgress,
+  Removed,
+  RemoveOptions,
+  ResolvedImage,
+  SaveOptions,
+  Swept,
+} from "./types.ts";

@@ -1,0 +1,193 @@
+import type { DatabaseSync } from "node:sqlite";
+import type { Log } from "../core/mod.ts";
+import type { Descriptor, Digest, ImageConfig, Platform } from "../oci/mod.ts";
+import type { RegistryOptions, Scheme } from "../registry/mod.ts";
+
+/** What an image may cost. A registry or an archive is a stranger. */
+export interface ImageLimits {
+  /** Bytes of one layer, unpacked. */
+  readonly layerBytes: number;
+  /** Entries of one layer. */
+  readonly layerEntries: number;
+  /** Bytes of one archive that is loaded, decompressed. */
+  readonly archiveBytes: number;
+  /** Layer disks that one VM gets; the older layers of a longer image are merged. */
+  readonly layerDisks: number;
+}
+
+export interface ImagesOptions {
+  /** The ctr home; `content/`, `layers/` and `run/` are made in it. */
+  readonly home: string;
+  /** Open database. The tables of this folder are created in it by `openImages`. */
+  readonly db: DatabaseSync;
+  readonly log?: Log;
+  readonly registry?: RegistryOptions;
+  readonly limits?: Partial<ImageLimits>;
+  /** Host of references that name none. Default `docker.io`. */
+  readonly defaultDomain?: string;
+  /** Digests of manifests that containers use, running or not. Their blobs and disks are kept. */
+  readonly usedManifests?: () => Iterable<string>;
+}
+
+export interface PullOptions {
+  /** Default: Linux on the host's architecture. `all` pulls every platform of an index. */
+  readonly platform?: Platform | "all";
+  readonly scheme?: Scheme;
+  /** Blobs that are fetched at once. Default 6. */
+  readonly maxConcurrent?: number;
+  readonly signal?: AbortSignal;
+  /** Called often and synchronously; it must not throw. */
+  readonly onProgress?: (progress: PullProgress) => void;
+  /** False fetches blobs alone and makes no layer disks. Default true. */
+  readonly unpack?: boolean;
+}
+
+export type LayerPhase = "waiting" | "downloading" | "unpacking" | "done" | "exists";
+
+export type PullProgress =
+  | {
+    readonly kind: "resolved";
+    readonly reference: string;
+    readonly digest: Digest;
+    readonly platforms: readonly Platform[];
+  }
+  /** `current` and `total` count compressed bytes. `digest` names the blob. */
+  | {
+    readonly kind: "layer";
+    readonly digest: Digest;
+    readonly phase: LayerPhase;
+    readonly current: number;
+    readonly total: number;
+  }
+  /** Layers below the topmost ones become one disk. */
+  | { readonly kind: "merge"; readonly phase: "unpacking" | "done"; readonly layers: number };
+
+/** A row of `image ls`. */
+export interface ImageRecord {
+  /** Everything spelled out: `docker.io/library/alpine:latest`. */
+  readonly reference: string;
+  /** What tables show: `alpine:latest`. */
+  readonly familiar: string;
+  /** The index, or the manifest where there is no index. */
+  readonly descriptor: Descriptor;
+  readonly createdAt: Date;
+}
+
+export interface PulledImage extends ImageRecord {
+  /** The platforms that are complete in the store after this pull. */
+  readonly platforms: readonly Platform[];
+}
+
+/** A layer as a blob, bottom first where there are several. */
+export interface LayerBlob {
+  readonly digest: Digest;
+  readonly diffId: Digest;
+  readonly mediaType: string;
+  readonly size: number;
+  readonly path: string;
+}
+
+/** All that a container needs from its image. */
+export interface ResolvedImage {
+  readonly reference: string;
+  /** Of the index or manifest that the reference names. */
+  readonly descriptor: Descriptor;
+  readonly manifestDigest: Digest;
+  /** Docker's image ID. */
+  readonly configDigest: Digest;
+  readonly platform: Platform;
+  readonly config: ImageConfig;
+  /** Read-only ext4 disks, bottom first, at most `limits.layerDisks`. */
+  readonly layerDisks: readonly string[];
+  /** The blobs behind the disks, for a machine's merged root, a push, or `docker save`. */
+  readonly layers: readonly LayerBlob[];
+  /** The chain ID of the topmost layer: equal for images with the same root file system. */
+  readonly chainId: Digest | undefined;
+}
+
+/** The JSON object of `image ls --format json` and `image inspect`. */
+export interface ImageObject {
+  /** 64 hexadecimal digits of the index's or manifest's digest. */
+  readonly id: string;
+  readonly configuration: {
+    readonly name: string;
+    /** ISO 8601. */
+    readonly creationDate: string;
+    readonly descriptor: Descriptor;
+  };
+  readonly variants: readonly ImageVariant[];
+}
+
+export interface ImageVariant {
+  readonly platform: Platform;
+  /** Of the manifest. */
+  readonly digest: Digest;
+  /** Bytes of the manifest, the config and the layers as they are in the store. */
+  readonly size: number;
+  /** The OCI image config, as it was written. */
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface RemoveOptions {
+  /** Forget a reference although a container uses its image. Blobs and disks stay then. */
+  readonly force?: boolean;
+}
+
+export interface Removed {
+  /** References that were forgotten. */
+  readonly untagged: readonly string[];
+  /** Blobs that were deleted. */
+  readonly deleted: readonly Digest[];
+  readonly reclaimedBytes: number;
+}
+
+export interface PruneOptions {
+  /** True also forgets named images that no container uses. */
+  readonly all?: boolean;
+}
+
+/** `directory` is an OCI layout; `bytes` and `file` are archives, plain or gzip or zstd. */
+export type LoadSource =
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "directory"; readonly path: string }
+  | { readonly kind: "bytes"; readonly bytes: AsyncIterable<Uint8Array> };
+
+export interface LoadOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: PullProgress) => void;
+  /** Skip unsafe members instead of refusing the archive. */
+  readonly skipUnsafe?: boolean;
+}
+
+export interface Loaded {
+  readonly images: readonly ImageRecord[];
+  /** Unsafe members that were skipped. */
+  readonly skipped: readonly string[];
+}
+
+export interface SaveOptions {
+  /** `oci` (default): a layout. `docker`: what `docker save` writes, one platform per image. */
+  readonly format?: "oci" | "docker";
+  /** Default: everything that is in the store (`oci`), the host's platform (`docker`). */
+  readonly platform?: Platform;
+}
+
+export interface ImageDiskUsage {
+  readonly total: number;
+  /** Images that a container uses. */
+  readonly active: number;
+  readonly sizeInBytes: number;
+  /** Bytes that `prune({ all: true })` would free. */
+  readonly reclaimable: number;
+}
+
+export interface Swept {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Blobs that go into a new image, made by `build` and `commit`. */
+export interface NewLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: Digest;
+}

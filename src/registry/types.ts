@@ -1,0 +1,40 @@
+/** `auto`: plain HTTP for this machine and private IPv4 networks, HTTPS for all else. */
+export type Scheme = "auto" | "http" | "https";
+
+export type Credentials =
+  | { readonly kind: "basic"; readonly username: string; readonly password: string }
+  /** OAuth2 refresh token, which Docker calls identity token. */
+  | { readonly kind: "token"; readonly refreshToken: string }
+  /** A bearer token that is used as it is. */
+  | { readonly kind: "bearer"; readonly token: string };
+
+/** Where credentials come from: a keychain, a file, the environment. */
+export interface CredentialSource {
+  /** @param host With its port, `docker.io` for Docker Hub. */
+  find(host: string): Promise<Credentials | undefined>;
+}
+
+/** Milliseconds. Nothing here waits without an end. */
+export interface Deadlines {
+  /** Until the answer's headers: name, connection, TLS and server together. */
+  readonly headersMs: number;
+  /** Between two reads of a body. */
+  readonly stallMs: number;
+  /** Longest `Retry-After` that is obeyed, and longest pause. */
+  readonly maxPauseMs: number;
+  readonly firstPauseMs: number;
+}
+
+export interface RegistryOptions {
+  readonly scheme?: Scheme;
+  /** Asked in this order; the first answer counts. Default: the environment, then Docker's file. */
+  readonly credentials?: readonly CredentialSource[];
+  readonly deadlines?: Partial<Deadlines>;
+  /** Tries of one request, the first included. Default 5. */
+  readonly attempts?: number;
+  /** Proxies, private certificate authorities. Default: Deno's own client. */
+  readonly client?: Deno.HttpClient;
+  readonly userAgent?: string;
+  /** For tests. */
+  readonly fetch?: typeof fetch;
+}
