@@ -27,12 +27,4 @@
  * @module
  */
 export * from "./schemas.ts";
-export {
-  encodeFrame,
-  Frame,
-  FRAME_HEADER,
-  FrameDecoder,
-  frameHeader,
-  MAX_FRAME,
-} from "./frames.ts";
-export type { ReceivedFrame } from "./frames.ts";
+export * from "./wire/mod.ts";

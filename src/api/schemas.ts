@@ -1,11 +1,5 @@
 import { z } from "zod";
 
-/** Spoken by CLI and engine; a CLI that meets another number restarts an idle engine. */
-export const API_VERSION = 1;
-
-/** `<home>/run/engine.sock`. */
-export const ENGINE_SOCKET = "run/engine.sock";
-
 const bytes = z.int().nonnegative();
 const time = z.iso.datetime();
 /** Docker's rule, at most 63 characters so that it is a host name too. */

@@ -1,4 +1,4 @@
-import { CtrError } from "../core/mod.ts";
+import { CtrError } from "../../core/mod.ts";
 
 /**
  * Frames of an attached stream, both ways: type (1 byte), length of the payload (4 bytes, big
