@@ -28,8 +28,12 @@ export type Nic =
   | { readonly kind: "stream"; readonly socket: string; readonly mac: string };
 
 export interface VmConfig {
+  /** Letters, digits and `_.-`, at most 64. */
   readonly id: string;
-  /** The VM's own folder, mode 0700: sockets, PID record, console. It exists and is empty. */
+  /**
+   * The VM's own folder, mode 0700: sockets, PID record, console. Absolute, of any length; it exists
+   * and holds no other VM's record.
+   */
   readonly folder: string;
   readonly architecture: Architecture;
   readonly kernel: string;
@@ -41,12 +45,17 @@ export interface VmConfig {
   readonly nics: readonly Nic[];
   readonly cpus: number;
   readonly memoryBytes: number;
-  /** The rotated boot log. */
+  /**
+   * The boot log: the guest's console, bounded in size whatever the guest does. When full it becomes
+   * `<console>.1` and begins anew. What the guest says while no engine runs is not kept.
+   */
   readonly console: string;
 }
 
 export type VmExit =
+  /** We ended it: `stop()` or `kill()`. */
   | { readonly how: "stopped" }
+  /** It ended by itself or by a stranger; `reason` is a clause for the user. */
   | { readonly how: "failed"; readonly reason: string };
 
 /** A VM that lives in a process of its own, which outlives ours. */
@@ -54,10 +63,16 @@ export interface Vm {
   readonly id: string;
   readonly pid: number;
   /** When the monitor process was started, and when the driver had nothing left to do. */
-  readonly timing: { readonly startedMs: number; readonly spawnedMs: number };
+  readonly timing: {
+    /** Unix time, milliseconds. */
+    readonly startedMs: number;
+    readonly spawnedMs: number;
+  };
+  /** What runs the guest's instructions: `kvm`, `tcg`, `vz`, `fake`. */
+  readonly accelerator: string;
   /**
-   * Opens a stream to a port of the guest. On hosts without vsock there is one port (`1024`) and one
-   * stream at a time: a new one ends the old.
+   * Opens a stream to a port of the guest, and resolves when somebody there listens. On hosts without
+   * vsock there is one port (`1024`) and one stream at a time: a new one ends the old.
    *
    * @throws {CtrError} `timeout` if the guest does not listen within `deadlineMs`; `unavailable` if
    * the VM has ended.
@@ -73,12 +88,31 @@ export interface Vm {
   balloon(targetBytes: number): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
+  /**
+   * Lets go of the VM without ending it: connections to its monitor are closed, `wait()` never
+   * resolves, nothing else may be called. For an engine that ends while its VMs live on.
+   */
+  release(): void;
 }
 
 export interface Hypervisor {
   readonly name: string;
   features(): Promise<Features>;
-  /** Starts a VM and returns as soon as its process runs; the guest is still booting then. */
+  /**
+   * Something that the user should be told once, as one line: why guests are slow here, for example.
+   *
+   * @returns It at the first call that finds it, then `undefined`, also in later processes.
+   */
+  notice(): Promise<string | undefined>;
+  /** What `ctr doctor` tells about this driver. Never throws; never takes more than 5 seconds. */
+  doctor(): Promise<readonly Finding[]>;
+  /**
+   * Starts a VM and returns as soon as its monitor runs with every device; the guest is still
+   * booting then.
+   *
+   * @throws {CtrError} `unavailable` if the monitor is not installed, is too old or ends at once;
+   * `unsupported` for what is `false` in `features()`.
+   */
   start(config: VmConfig): Promise<Vm>;
   /**
    * Finds the VM that an earlier engine started in `folder`.
@@ -86,4 +120,13 @@ export interface Hypervisor {
    * @returns `undefined` if it does not live any more (its PID is checked against its start time).
    */
   adopt(folder: string): Promise<Vm | undefined>;
+}
+
+/** One fact about the host. */
+export interface Finding {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do about it, in the imperative. */
+  readonly hint?: string;
 }

@@ -1,0 +1,19 @@
+/**
+ * What differs by host: places, processes that outlive us, unix sockets, facts of the machine.
+ *
+ * @module
+ */
+export { cacheFolder, configFile, ctrHome } from "./paths.ts";
+export { bootId, footprintBytes, isAlive, processStart } from "./process_facts.ts";
+export { daemonGone, findDaemon, killDaemon, startDaemon } from "./daemon.ts";
+export type { Daemon, DaemonOptions } from "./daemon.ts";
+export { connectUnix, connectUnixOnce, shortSocketPath } from "./unix_socket.ts";
+export type { ShortPath } from "./unix_socket.ts";
+export {
+  hostArchitecture,
+  hostCpus,
+  hostMemoryBytes,
+  hostSystem,
+  kernelRelease,
+  tscKhz,
+} from "./facts.ts";

@@ -1,0 +1,21 @@
+/**
+ * Virtual machines: one interface, its drivers, and the choice between them.
+ *
+ * @module
+ */
+export type {
+  Architecture,
+  Disk,
+  Features,
+  Finding,
+  Hypervisor,
+  Nic,
+  Vm,
+  VmConfig,
+  VmExit,
+} from "./hypervisor.ts";
+export { chooseHypervisor } from "./choose.ts";
+export { QemuHypervisor } from "./qemu/qemu.ts";
+export type { QemuOptions } from "./qemu/qemu.ts";
+export { FakeHypervisor, FakeVm } from "./fake/fake.ts";
+export type { FakeOptions } from "./fake/fake.ts";

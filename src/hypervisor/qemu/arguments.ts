@@ -1,0 +1,150 @@
+import { resolve } from "node:path";
+import { CtrError } from "../../core/mod.ts";
+import type { Architecture, Disk, Nic, VmConfig } from "../hypervisor.ts";
+
+/** Names in the VM's folder, where QEMU is started, so that no path is too long for a socket. */
+export const SOCKETS = { monitor: "qmp.sock", rpc: "rpc.sock", console: "console.sock" } as const;
+
+/** The one port of the guest where the host has no vsock: `/dev/virtio-ports/ctr.rpc`. */
+export const RPC_PORT_NAME = "ctr.rpc";
+
+export type Accelerator = "kvm" | "tcg";
+
+/** What the host decides, beside the VM's own configuration. */
+export interface HostChoices {
+  readonly accelerator: Accelerator;
+  /** Guest CID; absent: a virtio-serial port carries the connection. */
+  readonly cid?: number | undefined;
+  /** See `tscKhz()`: spares an emulated x86 guest the measurement. */
+  readonly tscKhz?: number | undefined;
+}
+
+/**
+ * The arguments that run `config`. Pure: the same input gives the same words.
+ *
+ * Sockets are relative to the VM's folder, which must be the working folder; everything else is
+ * absolute. The stream NICs' sockets are `nic<N>.sock`: links that the caller makes.
+ */
+export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
+  return [
+    ...["-name", `ctr-${config.id}`],
+    ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
+    ...machine(config, host),
+    ...["-m", `${mebibytes(config.memoryBytes)}M`, "-smp", String(config.cpus)],
+    ...["-kernel", absolute(config.kernel), "-append", commandLine(config, host)],
+    ...["-chardev", `socket,id=qmp,path=${SOCKETS.monitor},server=on,wait=off`],
+    ...["-mon", "chardev=qmp,mode=control"],
+    ...["-chardev", `socket,id=console,path=${SOCKETS.console},server=on,wait=off`],
+    ...["-device", `virtio-serial-device,max_ports=${host.cid === undefined ? 2 : 1}`],
+    ...["-device", "virtconsole,chardev=console"],
+    ...rpc(host),
+    ...["-object", "rng-random,id=entropy,filename=/dev/urandom"],
+    ...["-device", "virtio-rng-device,rng=entropy"],
+    ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
+    ...disk({ path: config.bootDisk, readonly: true, serial: "boot" }, 0),
+    ...config.disks.flatMap((each, at) => disk(each, at + 1)),
+    ...config.nics.flatMap(nic),
+    ...["-sandbox", SANDBOX],
+  ];
+}
+
+/** No new programs, no other user IDs, no old system calls, no priorities: QEMU needs none. */
+const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
+function machine({ architecture }: VmConfig, { accelerator }: HostChoices): string[] {
+  const ram = "mem-merge=off,dump-guest-core=off";
+  // The modern virtio-mmio interface; legacy is the default of these machines' transports.
+  const modern = ["-global", "virtio-mmio.force-legacy=false"];
+  if (architecture === "arm64") {
+    return accelerator === "kvm"
+      ? ["-M", `virt,gic-version=host,${ram}`, "-accel", "kvm", "-cpu", "host", ...modern]
+      : ["-M", `virt,gic-version=2,${ram}`, ...EMULATE, "-cpu", "max,pauth-impdef=on", ...modern];
+  }
+  const microvm = "microvm,acpi=off,x-option-roms=off,isa-serial=off,auto-kernel-cmdline=on";
+  return accelerator === "kvm"
+    ? ["-M", `${microvm},pit=off,pic=off,${ram}`, "-accel", "kvm", "-cpu", "host", ...modern]
+    // Without SVM no nested KVM is set up at boot; emulated, it would be of no use.
+    : ["-M", `${microvm},${ram}`, ...EMULATE, "-cpu", "max,-svm", ...modern];
+}
+
+const EMULATE = ["-accel", "tcg,thread=multi,tb-size=128"];
+
+function rpc({ cid }: HostChoices): string[] {
+  if (cid !== undefined) return ["-device", `vhost-vsock-device,guest-cid=${cid}`];
+  return [
+    ...["-chardev", `socket,id=rpc,path=${SOCKETS.rpc},server=on,wait=off`],
+    ...["-device", `virtserialport,chardev=rpc,id=rpc,name=${RPC_PORT_NAME}`],
+  ];
+}
+
+/**
+ * `cache=writeback` with flushes honoured: what the guest syncs is on the host's disk, what it does
+ * not sync costs nothing. Discards and zeroes become holes, so a disk pays for what it holds.
+ *
+ * The kernel numbers disks as they are listed, so the boot disk is `vda`; the others go by serial.
+ */
+function disk({ path, readonly, serial }: Disk, at: number): string[] {
+  if (!/^[\x21-\x7e]{1,20}$/.test(serial) || serial.includes(",")) {
+    throw new CtrError(
+      "usage",
+      `cannot attach a disk as "${serial}": want 1 to 20 ASCII characters`,
+    );
+  }
+  const file = `file.driver=file,file.filename=${escapeCommas(absolute(path))},file.aio=threads`;
+  // A file that is shared read-only between VMs needs no lock; a writable one must have it.
+  const access = readonly
+    ? "read-only=on,file.locking=off"
+    : "read-only=off,file.locking=auto,discard=unmap,detect-zeroes=unmap";
+  return [
+    ...["-drive", `if=none,id=disk${at},driver=raw,${file},${access},cache=writeback`],
+    ...["-device", `virtio-blk-device,drive=disk${at},serial=${serial}`],
+  ];
+}
+
+function nic(nic: Nic, at: number): string[] {
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(nic.mac)) {
+    throw new CtrError("usage", `cannot add a network device: "${nic.mac}" is not a MAC address`);
+  }
+  const backend = nic.kind === "user"
+    ? `user,id=nic${at}`
+    : `stream,id=nic${at},server=off,addr.type=unix,addr.path=${nicSocket(at)}`;
+  return ["-netdev", backend, "-device", `virtio-net-device,netdev=nic${at},mac=${nic.mac}`];
+}
+
+/** The link in the VM's folder to the switch of its NIC number `at`. */
+export function nicSocket(at: number): string {
+  return `nic${at}.sock`;
+}
+
+function commandLine(config: VmConfig, host: HostChoices): string {
+  const words = ["console=hvc0", "quiet", "root=/dev/vda", "ro", "rootfstype=ext4", "panic=-1"];
+  if (config.architecture === "amd64") words.push("reboot=t", "noreplace-smp", "8250.nr_uarts=0");
+  if (host.accelerator === "tcg") {
+    // Speculation does not leak through an emulator that does not speculate on the guest's behalf.
+    words.push("mitigations=off");
+    if (config.architecture === "amd64" && host.tscKhz !== undefined) {
+      words.push(`tsc_early_khz=${host.tscKhz}`, "tsc=reliable", "no_timer_check");
+    }
+  }
+  return [...words, ...config.kernelArguments].join(" ");
+}
+
+/** The first QEMU architecture word of an OCI one. */
+export function qemuSystem(architecture: Architecture): string {
+  return architecture === "amd64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
+}
+
+function mebibytes(bytes: number): number {
+  const whole = Math.floor(bytes / 2 ** 20);
+  if (whole >= 32) return whole;
+  throw new CtrError("usage", `cannot give a VM ${whole} MiB of memory: it needs at least 32 MiB`);
+}
+
+function absolute(path: string): string {
+  return resolve(path);
+}
+
+/** QEMU splits option values at commas; a doubled one stands for itself. */
+function escapeCommas(text: string): string {
+  return text.replaceAll(",", ",,");
+}

@@ -1,0 +1,139 @@
+import { isAbsolute, join } from "node:path";
+import { CtrError, isCtrError } from "../../core/mod.ts";
+import { findDaemon, hostArchitecture, killDaemon, startDaemon, tscKhz } from "../../host/mod.ts";
+import type { Architecture, Features, Finding, Hypervisor, Vm, VmConfig } from "../hypervisor.ts";
+import {
+  type AcceleratorChoice,
+  type AcceleratorOptions,
+  chooseAccelerator,
+} from "./accelerator.ts";
+import { nicSocket, qemuArguments } from "./arguments.ts";
+import { findBinary } from "./binary.ts";
+import { doctor } from "./doctor.ts";
+import { clearSockets } from "./leftovers.ts";
+import { DAEMON, readRecord, writeRecord } from "./record.ts";
+import { QemuVm } from "./vm.ts";
+import { hasVhostVsock, isCidTaken, randomCid } from "./vsock.ts";
+
+export interface QemuOptions extends AcceleratorOptions {
+  /** `auto`: vsock where `/dev/vhost-vsock` can be used, else a virtio-serial port. */
+  readonly transport?: "auto" | "vsock" | "serial";
+}
+
+/** CIDs are picked at random from 2³¹; a second collision in a row is not chance. */
+const CID_ATTEMPTS = 4;
+
+/** Runs VMs as QEMU processes, one each. */
+export class QemuHypervisor implements Hypervisor {
+  readonly name = "qemu";
+  #options: QemuOptions;
+  #noticed = false;
+  #choices = new Map<Architecture, Promise<AcceleratorChoice>>();
+
+  constructor(options: QemuOptions) {
+    this.#options = options;
+  }
+
+  features(): Promise<Features> {
+    const own = hostArchitecture();
+    return Promise.resolve({
+      balloon: true,
+      save: false,
+      shares: false,
+      nestedVirtualization: false,
+      architectures: own === "amd64" ? ["amd64", "arm64"] : ["arm64", "amd64"],
+    });
+  }
+
+  async notice(): Promise<string | undefined> {
+    const choice = await this.#accelerator(hostArchitecture());
+    if (this.#noticed) return undefined;
+    this.#noticed = true;
+    return choice.notice;
+  }
+
+  doctor(): Promise<readonly Finding[]> {
+    return doctor(this.#options);
+  }
+
+  async start(config: VmConfig): Promise<Vm> {
+    if (!isAbsolute(config.folder)) throw new TypeError(`VM folder is relative: ${config.folder}`);
+    if (!/^[\w.-]{1,64}$/.test(config.id)) throw new TypeError(`not a VM's name: ${config.id}`);
+    const binary = await findBinary(config.architecture);
+    const { accelerator } = await this.#accelerator(config.architecture);
+    const transport = this.#options.transport ?? "auto";
+    const vsock = transport === "auto" ? await hasVhostVsock() : transport === "vsock";
+    for (let attempt = 1;; attempt++) {
+      const cid = vsock ? randomCid() : undefined;
+      const args = qemuArguments(config, { accelerator, cid, tscKhz: tscKhz() });
+      try {
+        return await startQemu(config, binary.path, args, { accelerator, cid });
+      } catch (error) {
+        const again = isCtrError(error, "unavailable") && isCidTaken(error.message);
+        if (!again || attempt === CID_ATTEMPTS) throw error;
+        for (const name of ["claim", "pid", "log"]) {
+          await Deno.remove(join(config.folder, `${DAEMON}.${name}`)).catch(() => {});
+        }
+      }
+    }
+  }
+
+  async adopt(folder: string): Promise<Vm | undefined> {
+    const record = await readRecord(folder);
+    if (record === undefined) return undefined;
+    const daemon = await findDaemon(folder, DAEMON);
+    if (daemon === undefined) {
+      await clearSockets(folder);
+      return undefined;
+    }
+    try {
+      return await QemuVm.open(folder, record, daemon);
+    } catch (error) {
+      if (isCtrError(error, "unavailable")) return undefined; // it ended just now
+      throw error;
+    }
+  }
+
+  #accelerator(architecture: Architecture): Promise<AcceleratorChoice> {
+    const known = this.#choices.get(architecture);
+    if (known !== undefined) return known;
+    const choice = chooseAccelerator(architecture, this.#options);
+    this.#choices.set(architecture, choice);
+    choice.catch(() => this.#choices.delete(architecture)); // QEMU may be installed meanwhile
+    return choice;
+  }
+}
+
+/** Each step leaves what `adopt()` can judge: first the facts, then the claim, then QEMU itself. */
+async function startQemu(
+  config: VmConfig,
+  command: string,
+  args: readonly string[],
+  choices: { accelerator: "kvm" | "tcg"; cid: number | undefined },
+): Promise<Vm> {
+  const { folder, id } = config;
+  for (const [at, nic] of config.nics.entries()) {
+    if (nic.kind !== "stream") continue;
+    await Deno.remove(join(folder, nicSocket(at))).catch(() => {}); // of an attempt before
+    await Deno.symlink(nic.socket, join(folder, nicSocket(at)));
+  }
+  const record = {
+    version: 1 as const,
+    id,
+    accelerator: choices.accelerator,
+    ...(choices.cid !== undefined && { cid: choices.cid }),
+    console: config.console,
+    startedMs: Date.now(),
+  };
+  await writeRecord(folder, record);
+  const daemon = await startDaemon({ folder, name: DAEMON, command, args });
+  try {
+    return await QemuVm.open(folder, record, daemon);
+  } catch (error) {
+    await killDaemon(daemon, 5000);
+    await clearSockets(folder);
+    throw isCtrError(error)
+      ? error
+      : new CtrError("unavailable", `cannot start VM "${id}"`, { cause: error });
+  }
+}

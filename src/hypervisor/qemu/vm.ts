@@ -1,0 +1,268 @@
+import type { Socket } from "node:net";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { CtrError, withDeadline } from "../../core/mod.ts";
+import {
+  connectUnix,
+  type Daemon,
+  daemonGone,
+  footprintBytes,
+  killDaemon,
+} from "../../host/mod.ts";
+import type { Vm, VmExit } from "../hypervisor.ts";
+import { SOCKETS } from "./arguments.ts";
+import { ConsoleLog, lastWords } from "./console.ts";
+import { clearSockets, lastLogLine, trimLog } from "./leftovers.ts";
+import { Qmp, type QmpEvent } from "./qmp.ts";
+import { DAEMON, type VmRecord } from "./record.ts";
+import { connectVsock } from "./vsock.ts";
+
+/** The one port that a guest has behind virtio-serial. */
+const SERIAL_PORT = 1024;
+/** The monitor answers between two guest instructions blocks; under load that is still far less. */
+const QMP_DEADLINE_MS = 10_000;
+/** From the close of QEMU's sockets or SIGKILL to the process's end: memory is given back then. */
+const GONE_DEADLINE_MS = 10_000;
+const TRIM_LOG_MS = 10_000;
+
+/** A running QEMU, ours or an earlier engine's. */
+export class QemuVm implements Vm {
+  readonly id: string;
+  readonly pid: number;
+  readonly accelerator: string;
+  timing: { readonly startedMs: number; readonly spawnedMs: number };
+  #folder: string;
+  #record: VmRecord;
+  #daemon: Daemon;
+  #qmp!: Qmp;
+  #console: ConsoleLog;
+  #exit: Promise<VmExit>;
+  #released = false;
+  #endedByUs = false;
+  #shutdown: QmpEvent | undefined;
+  #rpc: Socket | undefined;
+  #onPortChange: (() => void) | undefined;
+  #ticker: ReturnType<typeof setInterval>;
+
+  private constructor(folder: string, record: VmRecord, daemon: Daemon) {
+    this.#folder = folder;
+    this.#record = record;
+    this.#daemon = daemon;
+    this.id = record.id;
+    this.pid = daemon.pid;
+    this.accelerator = record.accelerator;
+    this.timing = { startedMs: record.startedMs, spawnedMs: Date.now() };
+    this.#console = new ConsoleLog(join(folder, SOCKETS.console), record.console);
+    this.#ticker = setInterval(() => void trimLog(folder), TRIM_LOG_MS);
+    Deno.unrefTimer(this.#ticker);
+    this.#exit = Promise.resolve({ how: "stopped" }); // until #open
+  }
+
+  /**
+   * Connects to the QEMU that `daemon` is and waits until all its devices exist.
+   *
+   * @throws {CtrError} `unavailable` with QEMU's own last words if it ends first; `timeout`.
+   */
+  static async open(folder: string, record: VmRecord, daemon: Daemon): Promise<QemuVm> {
+    const vm = new QemuVm(folder, record, daemon);
+    const gone = new AbortController();
+    daemon.status?.then(() => gone.abort());
+    try {
+      vm.#qmp = await Qmp.connect(join(folder, SOCKETS.monitor), (event) => vm.#take(event), {
+        deadlineMs: QMP_DEADLINE_MS,
+        signal: gone.signal,
+      });
+    } catch (error) {
+      vm.#letGo();
+      if (!gone.signal.aborted && !await endsSoon(daemon)) throw error;
+      const said = await lastLogLine(folder) ?? "it said nothing";
+      throw new CtrError("unavailable", `cannot start VM "${record.id}": QEMU ended: ${said}`, {
+        cause: error,
+      });
+    }
+    vm.#exit = vm.#watch();
+    vm.timing = { startedMs: record.startedMs, spawnedMs: Date.now() };
+    return vm;
+  }
+
+  async connect(
+    port: number,
+    options: { deadlineMs: number; signal?: AbortSignal },
+  ): Promise<Duplex> {
+    const what = `connecting to port ${port} of VM "${this.id}"`;
+    const { cid } = this.#record;
+    if (cid !== undefined) return await connectVsock(cid, port, { ...options, what });
+    if (port !== SERIAL_PORT) {
+      const why = `this host has no vsock, so only port ${SERIAL_PORT} exists`;
+      throw new CtrError("unsupported", `cannot connect to port ${port} of the guest: ${why}`);
+    }
+    return await withDeadline(
+      what,
+      options.deadlineMs,
+      (signal) => this.#connectSerial(signal),
+      options.signal,
+    );
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.#endedByUs = true;
+    try {
+      const until = performance.now() + deadlineMs;
+      await this.#qmp.execute("quit", {}, { deadlineMs });
+      await withDeadline(
+        "waiting for QEMU to end",
+        Math.max(1, until - performance.now()),
+        () => this.#exit,
+      );
+    } catch {
+      await this.kill();
+    }
+  }
+
+  async kill(): Promise<void> {
+    this.#endedByUs = true;
+    await killDaemon(this.#daemon, GONE_DEADLINE_MS);
+    await this.#exit;
+  }
+
+  wait(): Promise<VmExit> {
+    return this.#exit;
+  }
+
+  async footprintBytes(): Promise<number> {
+    const bytes = await footprintBytes(this.pid);
+    if (bytes === undefined) throw ended(this.id);
+    return bytes;
+  }
+
+  async balloon(targetBytes: number): Promise<void> {
+    await this.#execute("balloon", { value: Math.floor(targetBytes) });
+  }
+
+  async pause(): Promise<void> {
+    await this.#execute("stop");
+  }
+
+  async resume(): Promise<void> {
+    await this.#execute("cont");
+  }
+
+  release(): void {
+    this.#released = true;
+    this.#letGo();
+  }
+
+  /** Every connection and timer; the process is not touched. */
+  #letGo(): void {
+    clearInterval(this.#ticker);
+    this.#rpc?.destroy();
+    this.#console.close();
+    this.#qmp?.close();
+  }
+
+  #execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
+    return this.#qmp.execute(command, args, { deadlineMs: QMP_DEADLINE_MS });
+  }
+
+  #take(event: QmpEvent): void {
+    if (event.event === "SHUTDOWN") this.#shutdown = event;
+    if (event.event === "VSERPORT_CHANGE") this.#onPortChange?.();
+  }
+
+  /**
+   * The stream is connected before the guest listens: a guest that opens the port then finds its
+   * host there, and what we write waits in the socket until it reads.
+   */
+  async #connectSerial(signal: AbortSignal): Promise<Duplex> {
+    this.#rpc?.destroy(); // QEMU serves one client; the next waits in its backlog until this one left
+    const path = join(this.#folder, SOCKETS.rpc);
+    const socket = await connectUnix(path, {
+      deadlineMs: QMP_DEADLINE_MS,
+      what: "opening the guest's port",
+      signal,
+    });
+    this.#rpc = socket;
+    try {
+      await this.#guestListens(signal);
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    }
+    return socket;
+  }
+
+  /**
+   * Resolves when the guest has the port open. QEMU tells by an event, but at most one a second, so
+   * its state is asked for after each; and it is asked for first, as it may be open already.
+   */
+  async #guestListens(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const changed = Promise.withResolvers<void>();
+      this.#onPortChange = changed.resolve;
+      if (await this.#isPortOpen()) return;
+      const aborted = () => changed.reject(signal.reason);
+      signal.addEventListener("abort", aborted, { once: true });
+      const exit = this.#exit.then(() => changed.reject(ended(this.id)));
+      exit.catch(() => {});
+      try {
+        await changed.promise;
+      } finally {
+        signal.removeEventListener("abort", aborted);
+      }
+    }
+    signal.throwIfAborted();
+  }
+
+  async #isPortOpen(): Promise<boolean> {
+    const chardevs = await this.#execute("query-chardev");
+    return isOpen(chardevs, "rpc");
+  }
+
+  /** QEMU closes the monitor's connection when it ends, however it ends: no polling until then. */
+  async #watch(): Promise<VmExit> {
+    await this.#qmp.closed;
+    if (this.#released) return await new Promise<never>(() => {});
+    await (this.#daemon.status ?? daemonGone(this.#daemon, GONE_DEADLINE_MS)
+      .catch(() => killDaemon(this.#daemon, GONE_DEADLINE_MS)));
+    await withDeadline("reading the console", 1000, () => this.#console.done).catch(() => {});
+    this.#letGo();
+    const exit = await this.#howItEnded();
+    await clearSockets(this.#folder);
+    return exit;
+  }
+
+  async #howItEnded(): Promise<VmExit> {
+    if (this.#endedByUs) return { how: "stopped" };
+    const status = await this.#daemon.status;
+    const words = await lastWords(this.#record.console);
+    const tail = words === undefined ? "" : `; its last words: ${words}`;
+    if (this.#shutdown?.data.guest === true) {
+      return { how: "failed", reason: `the guest ended by itself${tail}` };
+    }
+    if (status?.signal) {
+      return { how: "failed", reason: `${DAEMON} was killed by ${status.signal}` };
+    }
+    if (this.#shutdown !== undefined) {
+      return {
+        how: "failed",
+        reason: `${DAEMON} was told to end (${String(this.#shutdown.data.reason)})`,
+      };
+    }
+    const said = await lastLogLine(this.#folder);
+    return { how: "failed", reason: `${DAEMON} ended: ${said ?? "it was killed"}` };
+  }
+}
+
+function ended(id: string): CtrError {
+  return new CtrError("unavailable", `cannot reach VM "${id}": it has ended`);
+}
+
+/** True if the process ends within the moment that its closed socket may be ahead of it. */
+async function endsSoon(daemon: Daemon): Promise<boolean> {
+  return await daemonGone(daemon, 200).then(() => true, () => false);
+}
+
+function isOpen(chardevs: unknown, label: string): boolean {
+  return Array.isArray(chardevs) &&
+    chardevs.some((each) => each?.label === label && each?.["frontend-open"] === true);
+}
