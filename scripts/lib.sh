@@ -39,7 +39,8 @@ long() {
   say "$what"
   timeout -k 10 "$deadline" "$@" > "$log" 2>&1 &
   pid=$!
-  ( while sleep 15 && kill -0 "$pid" 2> /dev/null; do
+  # The sleeper must hold neither the output nor a lock once its loop was ended.
+  ( while sleep 15 > /dev/null 2>&1 8>&- 9>&- && kill -0 "$pid" 2> /dev/null; do
       printf '%s:   still at it after %d s: %s\n' "$me" $((SECONDS - began)) "$(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c1-90)"
     done ) >&2 &
   local ticker=$!
