@@ -13,8 +13,11 @@ import type {
   Removed,
   RemoveOptions,
   ResolvedImage,
+  ResolveOptions,
   SaveOptions,
+  SweepOptions,
   Swept,
+  WriteBlobOptions,
 } from "./types.ts";
 
 /**
@@ -41,10 +44,18 @@ export interface Images extends AsyncDisposable {
    * @param platform Default: Linux on the host's architecture.
    * @throws {CtrError} `not-found` if the reference, the platform or a blob is not here.
    */
-  resolveForRun(reference: string, platform?: Platform): Promise<ResolvedImage>;
+  resolveForRun(
+    reference: string,
+    platform?: Platform,
+    options?: ResolveOptions,
+  ): Promise<ResolvedImage>;
 
   /** As `resolveForRun`, for a container that was created before its tag moved. */
-  resolveManifest(manifest: Digest, reference: string): Promise<ResolvedImage>;
+  resolveManifest(
+    manifest: Digest,
+    reference: string,
+    options?: ResolveOptions,
+  ): Promise<ResolvedImage>;
 
   /** Sorted by reference. */
   list(): Promise<readonly ImageRecord[]>;
@@ -72,11 +83,11 @@ export interface Images extends AsyncDisposable {
 
   /** Where the bytes of a blob are. @throws {CtrError} `not-found`. */
   blobPath(digest: Digest): Promise<string>;
-  /** Keeps bytes under their digest, verified if `expected` is given. */
+  /** Keeps bytes under their digest. @throws {CtrError} `bad-data` if `expected` does not hold. */
   writeBlob(
     bytes: AsyncIterable<Uint8Array> | Uint8Array,
     mediaType: string,
-    expected?: { readonly digest: Digest; readonly size: number },
+    options?: WriteBlobOptions,
   ): Promise<Descriptor>;
   /** Unpacks a layer's blob, unless its disk is there. @returns The disk's path. */
   layerDisk(layer: NewLayer, options?: { readonly signal?: AbortSignal }): Promise<string>;
@@ -90,7 +101,7 @@ export interface Images extends AsyncDisposable {
 
   diskUsage(): Promise<ImageDiskUsage>;
   /** Removes what killed processes left: temporary files, partial downloads, stale leases. */
-  sweep(): Promise<Swept>;
+  sweep(options?: SweepOptions): Promise<Swept>;
   /** Makes the database's rows from `content/index.json`, after the database was lost. */
   rebuild(): Promise<readonly ImageRecord[]>;
 }

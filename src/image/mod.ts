@@ -10,6 +10,7 @@
 export { openImages } from "./open.ts";
 export { migrate } from "./schema.ts";
 export type { ImageLease, Images } from "./images.ts";
+export type { Unpacker } from "./layer_disks.ts";
 export type {
   ImageDiskUsage,
   ImageLimits,
@@ -30,6 +31,9 @@ export type {
   Removed,
   RemoveOptions,
   ResolvedImage,
+  ResolveOptions,
   SaveOptions,
+  SweepOptions,
   Swept,
+  WriteBlobOptions,
 } from "./types.ts";

@@ -2,6 +2,8 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Log } from "../core/mod.ts";
 import type { Descriptor, Digest, ImageConfig, Platform } from "../oci/mod.ts";
 import type { RegistryOptions, Scheme } from "../registry/mod.ts";
+import type { ImageLease } from "./images.ts";
+import type { Unpacker } from "./layer_disks.ts";
 
 /** What an image may cost. A registry or an archive is a stranger. */
 export interface ImageLimits {
@@ -27,6 +29,8 @@ export interface ImagesOptions {
   readonly defaultDomain?: string;
   /** Digests of manifests that containers use, running or not. Their blobs and disks are kept. */
   readonly usedManifests?: () => Iterable<string>;
+  /** Default: the workers of `unpack/`. */
+  readonly unpacker?: () => Promise<Unpacker>;
 }
 
 export interface PullOptions {
@@ -103,6 +107,12 @@ export interface ResolvedImage {
   readonly layers: readonly LayerBlob[];
   /** The chain ID of the topmost layer: equal for images with the same root file system. */
   readonly chainId: Digest | undefined;
+}
+
+export interface ResolveOptions {
+  readonly signal?: AbortSignal;
+  /** Keeps what is resolved from being collected until the container is on record. */
+  readonly lease?: ImageLease;
 }
 
 /** The JSON object of `image ls --format json` and `image inspect`. */
@@ -184,6 +194,17 @@ export interface ImageDiskUsage {
 export interface Swept {
   readonly files: number;
   readonly bytes: number;
+}
+
+export interface SweepOptions {
+  /** Partial downloads that are older are removed. Default: a day. */
+  readonly partialMs?: number;
+}
+
+export interface WriteBlobOptions {
+  readonly expected?: { readonly digest: Digest; readonly size: number };
+  /** Gets the digest before the blob has its name, so that no collection comes in between. */
+  readonly lease?: ImageLease;
 }
 
 /** Blobs that go into a new image, made by `build` and `commit`. */

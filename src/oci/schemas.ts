@@ -18,7 +18,7 @@ const annotations = z.record(z.string(), z.string());
 
 /** `null` and absent mean the same in documents that Go programs write. */
 function optional<T extends z.ZodType>(schema: T) {
-  return schema.nullish().transform((value) => value ?? undefined);
+  return schema.nullish().transform((value) => value ?? undefined).optional();
 }
 
 const platform = z.object({

@@ -3,4 +3,8 @@
  *
  * @module
  */
+export { openRegistry } from "./client.ts";
+export type { CallOptions, FetchedManifest, Registry } from "./client.ts";
+export { defaultCredentials, dockerCredentials, environmentCredentials } from "./credentials.ts";
+export { registryOrigin } from "./scheme.ts";
 export type { Credentials, CredentialSource, Deadlines, RegistryOptions, Scheme } from "./types.ts";

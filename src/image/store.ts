@@ -1,0 +1,67 @@
+import { type Log, SILENT } from "../core/mod.ts";
+import { linuxPlatform, type Platform, type Reference } from "../oci/mod.ts";
+import { familiarReference, parseReference } from "../oci/mod.ts";
+import { openRegistry, type Registry } from "../registry/mod.ts";
+import { ContentStore } from "./content.ts";
+import type { NamedImage } from "./index_file.ts";
+import { LayerDisks } from "./layer_disks.ts";
+import { StorePaths } from "./paths.ts";
+import { Records } from "./records.ts";
+import type { ImageLimits, ImageRecord, ImagesOptions } from "./types.ts";
+
+const LIMITS: ImageLimits = {
+  layerBytes: 64 * 2 ** 30,
+  layerEntries: 4_194_304,
+  archiveBytes: 256 * 2 ** 30,
+  layerDisks: 8,
+};
+
+/** The parts of one image store, which every operation gets. */
+export interface Store {
+  readonly paths: StorePaths;
+  readonly content: ContentStore;
+  readonly disks: LayerDisks;
+  readonly records: Records;
+  readonly registry: Registry;
+  readonly limits: ImageLimits;
+  readonly log: Log;
+  readonly hostPlatform: Platform;
+  readonly usedManifests: () => Iterable<string>;
+  readonly parse: (text: string) => Reference;
+  readonly familiar: (reference: Reference) => string;
+}
+
+export function makeStore(options: ImagesOptions): Store {
+  const paths = new StorePaths(options.home);
+  const limits = { ...LIMITS, ...options.limits };
+  const unpacker = options.unpacker ?? (() => import("../unpack/mod.ts"));
+  const domain = options.defaultDomain === undefined
+    ? {}
+    : { defaultDomain: options.defaultDomain };
+  let registry: Registry | undefined;
+  return {
+    paths,
+    limits,
+    content: new ContentStore(paths),
+    disks: new LayerDisks(paths, limits, unpacker),
+    records: new Records(options.db, paths),
+    // Opened late: reading credentials is not for commands that only list.
+    get registry() {
+      return registry ??= openRegistry(options.registry);
+    },
+    log: options.log ?? SILENT,
+    hostPlatform: linuxPlatform(Deno.build.arch),
+    usedManifests: options.usedManifests ?? (() => []),
+    parse: (text) => parseReference(text, domain),
+    familiar: (reference) => familiarReference(reference, domain),
+  };
+}
+
+export function recordOf(store: Store, image: NamedImage): ImageRecord {
+  return {
+    reference: image.reference,
+    familiar: store.familiar(parseReference(image.reference)),
+    descriptor: image.descriptor,
+    createdAt: new Date(image.createdMs),
+  };
+}
