@@ -1,0 +1,103 @@
+// Package cgroup owns the cgroup v2 tree below /sys/fs/cgroup: one group per container, limits,
+// counters and out-of-memory kills.
+package cgroup
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+const root = "/sys/fs/cgroup"
+
+// Limits of a group; 0 means none.
+type Limits struct {
+	MemoryBytes, CPUQuotaMicros, Pids int64
+}
+
+// Group is one cgroup.
+type Group struct{ path string }
+
+// EnableControllers hands every controller that the kernel has to the groups below.
+func EnableControllers() error {
+	available, err := os.ReadFile(root + "/cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	var enable []string
+	for _, name := range strings.Fields(string(available)) {
+		enable = append(enable, "+"+name)
+	}
+	return write(root+"/cgroup.subtree_control", strings.Join(enable, " "))
+}
+
+// Create makes a group with limits.
+func Create(name string, limits Limits) (*Group, error) {
+	if name == "" || strings.ContainsAny(name, "/\x00") || name == "." || name == ".." {
+		return nil, fmt.Errorf("make the cgroup %q: not a usable name", name)
+	}
+	g := &Group{root + "/" + name}
+	if err := os.Mkdir(g.path, 0o755); err != nil && !os.IsExist(err) {
+		return nil, err
+	}
+	settings := [][2]string{{"memory.oom.group", "1"}}
+	if limits.MemoryBytes > 0 {
+		settings = append(settings, [2]string{"memory.max", strconv.FormatInt(limits.MemoryBytes, 10)})
+	}
+	if limits.CPUQuotaMicros > 0 {
+		settings = append(settings, [2]string{"cpu.max", strconv.FormatInt(limits.CPUQuotaMicros, 10) + " 100000"})
+	}
+	if limits.Pids > 0 {
+		settings = append(settings, [2]string{"pids.max", strconv.FormatInt(limits.Pids, 10)})
+	}
+	for _, setting := range settings {
+		if err := write(g.path+"/"+setting[0], setting[1]); err != nil {
+			return nil, fmt.Errorf("limit the container: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// Open returns a descriptor by which a process can be made inside the group.
+func (g *Group) Open() (int, error) {
+	return unix.Open(g.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+// Kill ends every process of the group.
+func (g *Group) Kill() error { return write(g.path+"/cgroup.kill", "1") }
+
+// Signal sends a signal to every process of the group.
+func (g *Group) Signal(signal unix.Signal) error {
+	pids, err := os.ReadFile(g.path + "/cgroup.procs")
+	if err != nil {
+		return err
+	}
+	for _, text := range strings.Fields(string(pids)) {
+		if pid, err := strconv.Atoi(text); err == nil && pid > 1 {
+			_ = unix.Kill(pid, signal) // it may have ended meanwhile
+		}
+	}
+	return nil
+}
+
+// Populated says whether a process of the group lives.
+func (g *Group) Populated() bool { return g.field("cgroup.events", "populated") != 0 }
+
+// OOMKills counts the processes of the group that the kernel killed for want of memory.
+func (g *Group) OOMKills() uint64 { return g.field("memory.events", "oom_kill") }
+
+// Remove removes the empty group.
+func (g *Group) Remove() error { return unix.Rmdir(g.path) }
+
+func write(path, value string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = file.WriteString(value)
+	return err
+}

@@ -1,0 +1,89 @@
+// Command vminitd is PID 1 of every guest: it boots in a few named steps and then does what the host
+// asks for.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"ctr/guest/boot"
+	"ctr/guest/cgroup"
+	"ctr/guest/h2"
+	"ctr/guest/netcfg"
+	"ctr/guest/reap"
+	"ctr/guest/rpc"
+	"ctr/guest/transport"
+)
+
+// Set by the build.
+var version = "dev"
+
+func main() {
+	clock := &boot.Clock{}
+	var listener transport.Listener
+	steps := []struct {
+		name string
+		run  func() error
+	}{
+		{"file systems", boot.MountFileSystems},
+		{"kernel settings", boot.Settings},
+		{"cgroups", cgroup.EnableControllers},
+		{"loopback", netcfg.Loopback},
+		{"listen", func() (err error) {
+			listener, err = listen()
+			return err
+		}},
+	}
+	for _, step := range steps {
+		if err := clock.Run(step.name, step.run); err != nil {
+			fail(err)
+		}
+	}
+	reaper := reap.New()
+	go reaper.Run()
+	server := rpc.New(version, clock.Steps, reaper)
+	fmt.Printf("vminitd ready %d ms\n", boot.Now()/1e6)
+	fail(serve(listener, server))
+}
+
+func listen() (transport.Listener, error) {
+	if vsock, err := transport.ListenVsock(); vsock != nil || err != nil {
+		return vsock, err
+	}
+	serial, err := transport.OpenSerial()
+	if serial == nil && err == nil {
+		err = errors.New("the VM has neither a vsock device nor the serial port ctr.rpc")
+	}
+	return serial, err
+}
+
+// serve answers one connection after another. A new vsock connection replaces the last one.
+func serve(listener transport.Listener, server *rpc.Server) error {
+	_, oneAtATime := listener.(*transport.Serial)
+	for {
+		connection, err := listener.Accept()
+		if err != nil {
+			return err
+		}
+		handle := func() {
+			_ = h2.Serve(connection, server.Handle) // how a connection ends matters to nobody
+			connection.Close()
+		}
+		if oneAtATime {
+			handle()
+		} else {
+			go handle()
+		}
+	}
+}
+
+// fail ends the guest: without vminitd nobody could reach it any more.
+func fail(err error) {
+	fmt.Println("vminitd: the guest cannot go on:", err)
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
+	os.Exit(1)
+}

@@ -1,0 +1,202 @@
+// Package container owns what belongs to one container: its root file system, cgroup, namespaces
+// and the order in which they are made. There may be several (a pod); there is one by default.
+package container
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ctr/guest/boot"
+	"ctr/guest/cgroup"
+	"ctr/guest/gen/guestpb"
+	"ctr/guest/netcfg"
+	"ctr/guest/oom"
+	"ctr/guest/plan"
+	"ctr/guest/process"
+	"ctr/guest/reap"
+	"ctr/guest/rootfs"
+	"ctr/guest/users"
+)
+
+const (
+	maxPasswd = 4 << 20
+	maxArgs   = 1 << 16
+)
+
+// ErrInvalid marks a request that cannot be meant.
+var ErrInvalid = errors.New("invalid request")
+
+// Container is one container whose first process was started.
+type Container struct {
+	ID    string
+	Group *cgroup.Group
+	Main  *process.Process
+
+	root   *rootfs.Root
+	reaper *reap.Reaper
+}
+
+// Start sets the guest up for a container and starts its first process.
+func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *boot.Clock) (*Container, error) {
+	if request.Rootfs == nil || !usableID(request.ContainerId) {
+		return nil, fmt.Errorf("%w: no root file system or no usable ID", ErrInvalid)
+	}
+	if err := check(request.Process); err != nil {
+		return nil, err
+	}
+	c := &Container{ID: request.ContainerId, reaper: reaper}
+	var err error
+	steps := []struct {
+		name string
+		run  func() error
+	}{
+		{"network", func() error { return netcfg.Apply(request.Network) }},
+		{"disks", func() error {
+			c.root, err = rootfs.Assemble(request.ContainerId, request.Rootfs)
+			return err
+		}},
+		{"mounts", func() error {
+			return c.root.PrepareMounts(request.Mounts, request.ShmBytes, security(request.Process).Privileged)
+		}},
+		{"names", func() error {
+			return c.root.WriteNames(c.ID, request.Hostname, request.Hosts, request.Network)
+		}},
+		{"cgroup", func() error {
+			name := request.CgroupName
+			if name == "" {
+				name = request.ContainerId
+			}
+			limits := request.Limits
+			if limits == nil {
+				limits = &guestpb.Limits{}
+			}
+			c.Group, err = cgroup.Create(name, cgroup.Limits{
+				MemoryBytes: limits.MemoryBytes, CPUQuotaMicros: limits.CpuQuotaUs, Pids: limits.Pids,
+			})
+			return err
+		}},
+	}
+	for _, step := range steps {
+		if err := clock.Run(step.name, step.run); err != nil {
+			return nil, err
+		}
+	}
+	err = clock.Run("process", func() error {
+		p := new(plan.Plan)
+		planPrivateFiles(p, 0)
+		planRoot(p, c.root.Path, request)
+		c.Main, err = c.spawn(p, request.Process, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, -1)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// StartProcess adds a process to the container.
+func (c *Container) StartProcess(spec *guestpb.Process) (*process.Process, error) {
+	if err := check(spec); err != nil {
+		return nil, err
+	}
+	if c.Main.Exit() != nil {
+		return nil, fmt.Errorf("%w: the container has ended", ErrEnded)
+	}
+	p := new(plan.Plan)
+	planPrivateFiles(p, 1)
+	p.Step("join the container")
+	p.Call(unix.SYS_SETNS, plan.Int(plan.FirstFD), plan.Int(unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWCGROUP))
+	return c.spawn(p, spec, 0, c.Main.PidFD)
+}
+
+// ErrEnded says that the container's first process has ended.
+var ErrEnded = errors.New("not running")
+
+func (c *Container) spawn(p *plan.Plan, spec *guestpb.Process, flags uintptr, pidNamespace int) (*process.Process, error) {
+	id, err := c.identity(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.root.MkdirAll(spec.Cwd, 0o755); err != nil && !errors.Is(err, unix.EROFS) {
+		return nil, fmt.Errorf("make the working folder: %w", err)
+	}
+	if err := planIdentity(p, spec, id); err != nil {
+		return nil, err
+	}
+	streams, err := c.streams(spec, id)
+	if err != nil {
+		return nil, err
+	}
+	group, err := c.Group.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(group)
+	var files []int
+	if pidNamespace >= 0 {
+		files = []int{pidNamespace}
+	}
+	return process.Start(c.reaper, &process.Spec{
+		ID: spec.Id, ContainerID: c.ID, Plan: p, Streams: streams, BufferBytes: spec.OutputBufferBytes,
+		CloneFlags: flags, CgroupFD: group, PidNamespace: pidNamespace, Files: files,
+		OOMKills: c.Group.OOMKills, Victim: oom.LastVictim,
+	})
+}
+
+func (c *Container) identity(spec *guestpb.Process) (users.Identity, error) {
+	passwd, _ := c.root.ReadFile("/etc/passwd", maxPasswd) // an image may have neither
+	group, _ := c.root.ReadFile("/etc/group", maxPasswd)
+	return users.Resolve(spec.User, spec.AdditionalGids, string(passwd), string(group))
+}
+
+func (c *Container) streams(spec *guestpb.Process, id users.Identity) (*process.Streams, error) {
+	if !spec.Terminal {
+		return process.Pipes(id.UID, id.GID, spec.Input)
+	}
+	master, slave, err := c.root.OpenTerminal()
+	if err != nil {
+		return nil, err
+	}
+	return process.Terminal(master, slave, id.UID, spec.Rows, spec.Columns)
+}
+
+func check(spec *guestpb.Process) error {
+	if spec == nil || spec.Id == "" || len(spec.Args) == 0 || spec.Args[0] == "" {
+		return fmt.Errorf("%w: a process needs an ID and a program", ErrInvalid)
+	}
+	if len(spec.Args)+len(spec.Env) > maxArgs {
+		return fmt.Errorf("%w: more than %d arguments and variables", ErrInvalid, maxArgs)
+	}
+	for _, text := range append(append([]string{spec.Cwd}, spec.Args...), spec.Env...) {
+		if strings.IndexByte(text, 0) >= 0 {
+			return fmt.Errorf("%w: a zero byte in an argument or variable", ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func usableID(id string) bool {
+	return id != "" && len(id) <= 128 && id[0] != '.' && !strings.ContainsAny(id, "/:,\\\x00")
+}
+
+// Stop ends every process of the container: SIGTERM to the first one, after the grace SIGKILL to
+// all of them.
+func (c *Container) Stop(grace time.Duration) {
+	if c.Main.Exit() == nil && grace > 0 && c.Main.Signal(unix.SIGTERM) == nil {
+		select {
+		case <-c.Main.Exited():
+		case <-time.After(grace):
+		}
+	}
+	_ = c.Group.Kill()
+	for range 500 { // cgroup.kill is asynchronous; a process in the kernel may take a while
+		if !c.Group.Populated() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
