@@ -148,6 +148,7 @@ export const ExecRequest = z.strictObject({
   detach: z.boolean().default(false),
 });
 export const ExecReply = z.strictObject({ processId: z.string() });
+export type ExecReply = z.output<typeof ExecReply>;
 
 /** How a start was spent. Milliseconds from `beganAt`, on the engine's clock; guest steps rebased. */
 export const Timing = z.strictObject({

@@ -1,0 +1,38 @@
+import type { CommanderError } from "commander";
+import { CtrError, type ErrorCode, EXIT_STATUS, isCtrError } from "../core/mod.ts";
+
+/** `error: …` and `hint: …`, as they are written to standard error. */
+export function describeError(error: unknown, debug: boolean): string {
+  if (!isCtrError(error)) {
+    const text = error instanceof Error ? (debug && error.stack) || error.message : String(error);
+    return `error: a defect in ctr: ${text}\nhint: run again with --debug and report it\n`;
+  }
+  const hint = error.hint === undefined ? "" : `hint: ${error.hint}\n`;
+  const stack = debug ? `${error.stack}\n${error.cause ? `cause: ${error.cause}\n` : ""}` : "";
+  return `error: ${error.message}\n${hint}${stack}`;
+}
+
+/** What commander found wrong, in our words: its suggestion becomes the hint. */
+export function usageError(error: CommanderError): CtrError {
+  const nested = (error as { nestedError?: unknown }).nestedError;
+  if (isCtrError(nested)) return nested;
+  const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
+  const suggestion = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(rest.join(" ").trim())?.[1];
+  return usage(
+    first.replaceAll("'", '"').replace(/\.$/, ""),
+    suggestion === undefined ? undefined : `did you mean ${suggestion}?`,
+  );
+}
+
+export function usage(message: string, hint?: string): CtrError {
+  return new CtrError("usage", message, { hint });
+}
+
+/** An error as the engine tells it. Codes that this version does not know count as 1. */
+export function engineError(body: { code?: unknown; message?: unknown; hint?: unknown }): CtrError {
+  const code = typeof body.code === "string" && body.code in EXIT_STATUS
+    ? body.code as ErrorCode
+    : "unavailable";
+  const message = typeof body.message === "string" ? body.message : "the engine gave no reason";
+  return new CtrError(code, message, typeof body.hint === "string" ? { hint: body.hint } : {});
+}

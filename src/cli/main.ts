@@ -1,0 +1,36 @@
+import { CommanderError } from "commander";
+import { exitStatusOf } from "../core/mod.ts";
+import { createApp } from "./app.ts";
+import { describeError, usageError } from "./errors.ts";
+import { buildProgram } from "./program.ts";
+
+/** Commands whose statuses below 125 belong to the process in the container. */
+const RUNS_A_PROCESS = new Set(["run", "exec"]);
+
+/**
+ * Parses, runs, prints the error.
+ *
+ * @returns The status that the process is to end with.
+ */
+export async function main(args: readonly string[]): Promise<number> {
+  const app = createApp();
+  app.ownsLowStatuses = RUNS_A_PROCESS.has(args.find((arg) => !arg.startsWith("-")) ?? "");
+  app.debug = args[0] === "--debug" || Boolean(Deno.env.get("CTR_DEBUG"));
+  try {
+    const program = buildProgram(app);
+    if (args.length === 0) {
+      program.outputHelp();
+      return 0;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    return app.exitStatus;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // help was printed
+    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+    if (error instanceof Deno.errors.BrokenPipe) return 141; // whoever read our output has gone
+    app.stderr.write(describeError(error, app.debug));
+    return exitStatusOf(error, app.ownsLowStatuses);
+  } finally {
+    app.restore();
+  }
+}

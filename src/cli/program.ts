@@ -1,0 +1,93 @@
+import { Command, Option } from "commander";
+import type { App } from "./app.ts";
+import { attachCommand } from "./attach.ts";
+import { completeCommand, completionCommand, SHELLS } from "./completion.ts";
+import { createCommand } from "./create.ts";
+import { doctorCommand } from "./doctor.ts";
+import { engineCommand } from "./engine.ts";
+import { execCommand } from "./exec.ts";
+import { imageAliases, imageCommand } from "./image.ts";
+import { inspectCommand, listCommand } from "./ls.ts";
+import { logsCommand } from "./logs.ts";
+import { runCommand } from "./run.ts";
+import { startCommand } from "./start.ts";
+import { killCommand, removeCommand, stopCommand, waitCommand } from "./stop.ts";
+import { systemCommand } from "./system.ts";
+import { versionCommand, versionLine } from "./version.ts";
+
+/** The tree of commands: what help, completion and manual pages are made from. */
+export function buildProgram(app: App): Command {
+  const program = new Command("ctr")
+    .description("Runs every Linux container in a virtual machine of its own.")
+    .enablePositionalOptions()
+    .option("--debug", "tell more about errors")
+    .version(versionLine(), "-v, --version", "print the version")
+    .helpCommand("help [command]", "print help for a command")
+    .addOption(
+      new Option("--generate-completion-script <shell>", "the same as completion")
+        .choices(SHELLS).hideHelp(),
+    )
+    .on("option:debug", () => void (app.debug = true))
+    .action(async (flags: { generateCompletionScript?: string }) => {
+      if (flags.generateCompletionScript === undefined) return program.outputHelp();
+      const { completionScript } = await import("./completion_script.ts");
+      app.stdout.write(completionScript(flags.generateCompletionScript));
+    });
+  const group = (heading: string, commands: readonly Command[]) => {
+    for (const command of commands) program.addCommand(command.helpGroup(heading));
+  };
+  group("Containers:", [
+    runCommand(app),
+    createCommand(app),
+    startCommand(app),
+    stopCommand(app),
+    killCommand(app),
+    removeCommand(app),
+    listCommand(app),
+    execCommand(app),
+    attachCommand(app),
+    logsCommand(app),
+    inspectCommand(app),
+    waitCommand(app),
+  ]);
+  group("Images:", [imageCommand(app)]);
+  for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
+  group("ctr itself:", [
+    systemCommand(app),
+    doctorCommand(app),
+    completionCommand(app),
+    versionCommand(app),
+  ]);
+  program.addCommand(engineCommand(app), { hidden: true });
+  program.addCommand(completeCommand(app), { hidden: true });
+  settle(program, app);
+  return program;
+}
+
+/** What every command has in common. Errors are thrown; nothing here ends the process. */
+function settle(command: Command, app: App): void {
+  command
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => app.stdout.write(text),
+      writeErr: (text) => app.stderr.write(text),
+      outputError: () => {}, // printed by who catches it
+      getOutHelpWidth: () => 100, // the same everywhere: help is text that people grep
+    })
+    .showSuggestionAfterError()
+    .helpOption("-h, --help", "print help");
+  for (const child of command.commands) {
+    if (command.parent === null && !takesDebug(child)) child.addOption(debugOption(app, child));
+    settle(child, app);
+  }
+}
+
+function takesDebug(command: Command): boolean {
+  return command.options.some((option) => option.long === "--debug");
+}
+
+/** `--debug` is accepted behind the command as well. */
+function debugOption(app: App, command: Command): Option {
+  command.on("option:debug", () => void (app.debug = true));
+  return new Option("--debug").hideHelp();
+}

@@ -1,0 +1,70 @@
+import type { Started } from "../api/mod.ts";
+import type { App } from "./app.ts";
+import { statusOf } from "./attach_end.ts";
+import { AttachSession } from "./attach_session.ts";
+import { Signals } from "./attach_signals.ts";
+import { cidfile } from "./cidfile.ts";
+import { createContainer, type FetchFlags } from "./create_container.ts";
+import { type ContainerFlags, createRequest } from "./create_request.ts";
+import { parseDetachKeys } from "./detach_keys.ts";
+import type { EngineClient } from "./engine_client.ts";
+import { type Moments, printTiming } from "./timing.ts";
+
+export interface RunFlags extends ContainerFlags, FetchFlags {
+  readonly detach?: boolean;
+  readonly timing?: boolean;
+}
+
+/** Runs a program in a new container. The exit status is the program's. */
+export async function run(
+  app: App,
+  image: string,
+  args: readonly string[],
+  flags: RunFlags,
+): Promise<void> {
+  const request = await createRequest(app, image, args, flags);
+  const detachKeys = parseDetachKeys(flags.detachKeys);
+  const writeId = await cidfile(flags.cidfile);
+  const moments: Moments = { parsed: Date.now() };
+  const engine = await app.engine();
+  moments.connected = Date.now();
+  const { id, name } = await createContainer(app, engine, request, flags);
+  moments.created = Date.now();
+  const container = { id, name, startedOnce: false };
+  const onStarted = async (started: Started) => {
+    container.startedOnce = true;
+    moments.started = Date.now();
+    for (const notice of started.notices ?? []) app.stderr.line(`note: ${notice}`);
+    if (started.timing) moments.timing = started.timing;
+    await writeId(id);
+  };
+  try {
+    if (flags.detach) {
+      await onStarted(await engine.post(`/containers/${id}/start`, {}, {}) as Started);
+      app.stdout.line(id);
+    } else {
+      const end = await new AttachSession(app, {
+        container: id,
+        start: true,
+        from: 0n,
+        stdin: Boolean(flags.interactive),
+        tty: Boolean(flags.tty),
+        detachKeys,
+        whenOutputCloses: "end",
+        signals: new Signals(),
+        onStarted,
+        onOutput: () => void (moments.firstOutput = Date.now()),
+      }).run(engine);
+      app.exitStatus = statusOf(app, name, end);
+    }
+  } catch (error) {
+    if (!container.startedOnce) await remove(engine, id);
+    throw error;
+  }
+  if (flags.timing) printTiming(app, moments);
+}
+
+/** A container that never ran is of no use to anybody. */
+async function remove(engine: EngineClient, id: string): Promise<void> {
+  await engine.delete(`/containers/${id}?force=1`).catch(() => {}); // the first error is the one told
+}

@@ -1,0 +1,86 @@
+import { SystemDf, SystemStatus } from "../api/mod.ts";
+import { CTR_VERSION, ENGINE_SOCKET } from "../api/wire/mod.ts";
+import { formatSize } from "../core/mod.ts";
+import type { App } from "./app.ts";
+import { prettyJson } from "./json.ts";
+import { type Format, printList } from "./list.ts";
+import { parseAnswer } from "./parse_answer.ts";
+import { seconds } from "./settings.ts";
+
+interface FormatFlags {
+  readonly format: Format;
+}
+
+export async function startEngine(app: App): Promise<void> {
+  await app.engine();
+}
+
+/** An engine that does not run is as stopped as one can wish. */
+export async function stopEngine(app: App, flags: { readonly time?: string }): Promise<void> {
+  const request = flags.time === undefined ? {} : { timeoutMs: seconds("--time", flags.time) };
+  const engine = await app.runningEngine();
+  if (engine === undefined) return app.stderr.line("note: the engine does not run");
+  await engine.post("/shutdown", request, {});
+  const { untilGone } = await import("./engine_start.ts");
+  await untilGone(`${await app.home()}/${ENGINE_SOCKET}`);
+}
+
+/** Never starts the engine; ends with 1 when it does not run. */
+export async function status(app: App, flags: FormatFlags): Promise<void> {
+  const engine = await app.runningEngine();
+  const answer = engine && parseAnswer(SystemStatus, await engine.get("/status"));
+  const facts = answer
+    ? { status: "running", ...answer }
+    : { status: "not running", home: await app.home() };
+  if (!answer) app.exitStatus = 1;
+  if (flags.format === "json") return app.stdout.line(JSON.stringify(facts));
+  if (flags.format !== "table") {
+    return await printList(app, [facts], { ...flags, header: [], row: () => [], id: () => "" });
+  }
+  await printList(app, Object.entries(facts), {
+    format: flags.format,
+    header: ["FIELD", "VALUE"],
+    row: ([field, value]) => [
+      field,
+      field === "memoryBytes" ? formatSize(Number(value)) : String(value),
+    ],
+    id: ([field]) => field,
+  });
+}
+
+export async function diskUsage(app: App, flags: FormatFlags): Promise<void> {
+  const engine = await app.engine();
+  const usage = parseAnswer(SystemDf, await engine.get("/df"));
+  if (flags.format === "json") return app.stdout.line(prettyJson(usage));
+  const kinds = [
+    { type: "Images", ...usage.images },
+    { type: "Containers", ...usage.containers },
+    { type: "Local Volumes", ...usage.volumes },
+  ];
+  await printList(app, kinds, {
+    format: flags.format,
+    header: ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"],
+    row: ({ type, total, active, sizeInBytes, reclaimable }) => {
+      const share = sizeInBytes === 0 ? 0 : Math.round(reclaimable / sizeInBytes * 100);
+      const free = reclaimable === 0 ? "0 B" : `${formatSize(reclaimable)} (${share}%)`;
+      return [type, String(total), String(active), formatSize(sizeInBytes), free];
+    },
+    id: ({ type }) => type,
+  });
+}
+
+/** The engine's row is there when it runs. */
+export async function versions(app: App, flags: FormatFlags): Promise<void> {
+  const engine = await app.runningEngine();
+  const rows = [{ component: "ctr", version: CTR_VERSION }];
+  if (engine) {
+    const { version } = await engine.get("/version") as { version: string };
+    rows.push({ component: "engine", version });
+  }
+  await printList(app, rows, {
+    format: flags.format,
+    header: ["COMPONENT", "VERSION"],
+    row: (each) => [each.component, each.version],
+    id: (each) => each.component,
+  });
+}
