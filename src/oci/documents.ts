@@ -13,10 +13,10 @@ import {
 } from "./schemas.ts";
 
 const NamedType = z.object({
-  schemaVersion: z.unknown(),
+  schemaVersion: z.unknown().optional(),
   mediaType: z.string().nullish(),
-  manifests: z.unknown(),
-  layers: z.unknown(),
+  manifests: z.unknown().optional(),
+  layers: z.unknown().optional(),
 });
 
 /** What a reference can lead to, told apart by its media type. */
