@@ -66,7 +66,9 @@ export function parseRecord(
   const length = view.getUint32(8, true);
   const stream = view.getUint32(12, true);
   const end = at + RECORD_HEADER + length;
-  if (length > MAX_PAYLOAD || (stream !== 1 && stream !== 2) || end > bytes.length) return undefined;
+  if (length > MAX_PAYLOAD || (stream !== 1 && stream !== 2) || end > bytes.length) {
+    return undefined;
+  }
   if (check && crc32(bytes.subarray(at + 8, end)) !== view.getUint32(4, true)) return undefined;
   return {
     stream,

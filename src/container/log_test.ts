@@ -41,7 +41,11 @@ Deno.test("a log that was cut at any byte goes on without a gap and without a do
         const last = join(folder, listSegments(folder).at(-1)!.name);
         const size = Deno.statSync(last).size;
         Deno.truncateSync(last, cut % (size + 1));
-        if (garbage) Deno.writeFileSync(last, new Uint8Array([0x43, 0x54, 0x52, 0x31, 0, 9]), { append: true });
+        if (garbage) {
+          Deno.writeFileSync(last, new Uint8Array([0x43, 0x54, 0x52, 0x31, 0, 9]), {
+            append: true,
+          });
+        }
         {
           using log = new LogWriter(folder, 1, SMALL);
           assert(log.end <= whole.length);

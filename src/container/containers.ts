@@ -1,0 +1,130 @@
+import type { CreateReply, CreateRequest } from "../api/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import { parsePlatform } from "../oci/mod.ts";
+import { discardVm } from "../vm/mod.ts";
+import { Container } from "./container.ts";
+import { containersFolder, type Context, foldersOf, removeFolder } from "./context.ts";
+import { mergeConfig } from "./merge.ts";
+import { newId, newName, resolveRef } from "./names.ts";
+import { join } from "node:path";
+
+/** All containers of a home. */
+export class Containers {
+  readonly #context: Context;
+  readonly #containers = new Map<string, Container>();
+  /** Names of containers that are being made. */
+  readonly #reserved = new Set<string>();
+  /** Folders that are being made, which the sweep must leave alone. */
+  readonly #making = new Set<string>();
+
+  constructor(context: Context) {
+    this.#context = context;
+    for (const { config } of context.records.all()) {
+      this.#containers.set(config.id, new Container(context, config.id));
+    }
+  }
+
+  /** @throws {CtrError} `not-found` if the image is not in the store, `exists` if the name is taken. */
+  async create(request: CreateRequest): Promise<CreateReply> {
+    const id = newId();
+    const taken = (name: string) => this.#context.records.hasName(name) || this.#reserved.has(name);
+    const name = request.name ?? newName(taken);
+    if (taken(name)) {
+      throw new CtrError("exists", `cannot create "${name}": the name is taken`, {
+        hint: `remove the other one with: ctr rm ${name}`,
+      });
+    }
+    this.#reserved.add(name);
+    this.#making.add(id);
+    try {
+      return await this.#create(request, { id, name });
+    } catch (error) {
+      await removeFolder(foldersOf(this.#context.home, id).root);
+      throw error;
+    } finally {
+      this.#reserved.delete(name);
+      this.#making.delete(id);
+    }
+  }
+
+  async #create(
+    request: CreateRequest,
+    identity: { readonly id: string; readonly name: string },
+  ): Promise<CreateReply> {
+    const platform = request.platform ? parsePlatform(request.platform) : undefined;
+    const image = await this.#context.images.resolveForRun(request.image, platform);
+    const config = mergeConfig(request, image, identity, this.#context.defaults);
+    const { root } = foldersOf(this.#context.home, identity.id);
+    await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+    await Deno.writeTextFile(join(root, "config.json"), `${JSON.stringify(config, null, 2)}\n`, {
+      mode: 0o600,
+    });
+    this.#context.records.insert(config);
+    this.#containers.set(config.id, new Container(this.#context, config.id));
+    return { ...identity, warnings: [] };
+  }
+
+  /** @throws {CtrError} as `resolveRef()`. */
+  get(ref: string): Container {
+    const named = [...this.#context.records.all()].map(({ config }) => config);
+    return this.#containers.get(resolveRef(ref, named).id)!;
+  }
+
+  /** Newest first. */
+  list(): Container[] {
+    this.forgetRemoved();
+    return [...this.#containers.values()].sort((a, b) =>
+      b.record.config.createdAt.localeCompare(a.record.config.createdAt)
+    );
+  }
+
+  /** Containers that need the engine. */
+  active(): Container[] {
+    this.forgetRemoved();
+    return [...this.#containers.values()].filter((container) => container.active);
+  }
+
+  /** Drops those whose record is gone. */
+  forgetRemoved(): void {
+    for (const id of this.#containers.keys()) {
+      if (!this.#context.records.get(id)) this.#containers.delete(id);
+    }
+  }
+
+  /**
+   * Finds what an earlier engine left: VMs that live, runs that ended unseen, and pieces of
+   * containers that were being made or removed. All at once; one that fails is logged. A request
+   * for a container that comes meanwhile waits for that one.
+   */
+  async adopt(): Promise<void> {
+    const work = [...this.#containers.values()].map((container) => container.adopt());
+    const folders = await folderNames(containersFolder(this.#context.home));
+    const known = (id: string) => this.#context.records.get(id) || this.#making.has(id);
+    for (const id of folders.filter((id) => !known(id))) work.push(sweepFolder(this.#context, id));
+    for (const outcome of await Promise.allSettled(work)) {
+      if (outcome.status === "rejected") {
+        this.#context.log.error("adopt a container", { error: outcome.reason });
+      }
+    }
+    this.#context.onChange();
+  }
+
+  /** Lets go of all, for an engine that ends while they live on. */
+  release(): void {
+    for (const container of this.#containers.values()) container.release();
+  }
+}
+
+async function folderNames(folder: string): Promise<string[]> {
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  return names;
+}
+
+/** Ends the VM and removes the files of a container that has no record. */
+async function sweepFolder(context: Context, id: string): Promise<void> {
+  const folders = foldersOf(context.home, id);
+  await discardVm(context.hypervisor, folders.vm);
+  await removeFolder(folders.root);
+}

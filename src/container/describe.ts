@@ -1,0 +1,88 @@
+import type { Container as ContainerObject } from "../api/mod.ts";
+import type { Folders } from "./context.ts";
+import { networkPlan } from "./guest_request.ts";
+import type { ContainerRecord } from "./types.ts";
+
+export type State = ContainerObject["status"]["state"];
+
+/** A container as `ls` and `inspect` show it. */
+export async function describe(
+  record: ContainerRecord,
+  state: State,
+  folders: Folders,
+  vm: { readonly pid: number; readonly accelerator: string } | undefined,
+): Promise<ContainerObject> {
+  const { config, started } = record;
+  const { process } = config;
+  const running = state === "running" || state === "stopping";
+  const network = networkPlan(config);
+  const exit = state === "exited" && record.exit;
+  const upperBytes = await allocatedBytes(folders.upper);
+  return {
+    id: config.id,
+    name: config.name,
+    configuration: {
+      image: { reference: config.image.reference, digest: config.image.digest },
+      platform: platformOf(config),
+      initProcess: {
+        executable: process.args[0] ?? "",
+        arguments: process.args.slice(1),
+        environment: [...process.env],
+        workingDirectory: process.cwd,
+        terminal: process.terminal,
+        interactive: process.interactive,
+        user: process.user,
+      },
+      resources: { cpus: config.cpus, memoryInBytes: config.memoryBytes },
+      hostname: config.hostname,
+      labels: { ...config.labels },
+      readOnly: config.readOnly,
+      autoRemove: config.autoRemove,
+      stopSignal: config.stopSignal,
+      creationDate: config.createdAt,
+    },
+    status: {
+      state,
+      ...(started && state !== "created" && { startedAt: new Date(started.atMs).toISOString() }),
+      ...(vm && { pid: vm.pid, accelerator: vm.accelerator }),
+      networks: running && network
+        ? [{ network: config.network, ipv4Address: `${network.address}/${network.prefix}` }]
+        : [],
+      ...(exit && { exit: exitObject(exit) }),
+      ...(upperBytes !== undefined && { upperBytes }),
+    },
+  };
+}
+
+function platformOf({ platform }: ContainerRecord["config"]) {
+  const { os, architecture, variant } = platform;
+  return { os, architecture, ...(variant !== undefined && { variant }) };
+}
+
+function exitObject({ run: _run, ...exit }: NonNullable<ContainerRecord["exit"]>) {
+  return exit;
+}
+
+/** What a sparse file costs. */
+export async function allocatedBytes(path: string): Promise<number | undefined> {
+  try {
+    const { blocks, size } = await Deno.stat(path);
+    return blocks === null ? size : blocks * 512;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a folder's files cost, folders below it included. */
+export async function folderBytes(folder: string): Promise<number> {
+  let total = 0;
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const path = `${folder}/${name}`;
+      total += isDirectory ? await folderBytes(path) : await allocatedBytes(path) ?? 0;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return total;
+}

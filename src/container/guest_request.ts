@@ -1,0 +1,113 @@
+import { layerSerials, UPPER_SERIAL } from "../vm/mod.ts";
+import type { GuestProcess, StartContainer } from "../vm/mod.ts";
+import type { ContainerConfig, ProcessConfig } from "./types.ts";
+
+/** The one network of this version: the monitor's own, a world of one guest. */
+export interface NetworkPlan {
+  readonly mac: string;
+  readonly address: string;
+  readonly prefix: number;
+  readonly gateway: string;
+  readonly nameserver: string;
+}
+
+/** @returns Undefined without a network. */
+export function networkPlan(config: ContainerConfig): NetworkPlan | undefined {
+  if (config.network === "none") return undefined;
+  const digits = config.id.slice(0, 10).match(/../g)!.join(":");
+  return {
+    mac: `02:${digits}`,
+    address: "10.0.2.15",
+    prefix: 24,
+    gateway: "10.0.2.2",
+    nameserver: "10.0.2.3",
+  };
+}
+
+/** Everything that the guest is told to start a container. */
+export function startRequest(config: ContainerConfig, layers: number): StartContainer {
+  const { process } = config;
+  const network = networkPlan(config);
+  const own = network ? [{ address: network.address, names: [config.hostname] }] : [];
+  return {
+    containerId: config.id,
+    rootfs: {
+      layerSerials: layerSerials(layers),
+      upperSerial: UPPER_SERIAL,
+      readonly: config.readOnly,
+    },
+    process: guestProcess(config.id, process, config),
+    network: guestNetwork(config, network),
+    limits: {
+      memoryBytes: config.memoryBytes,
+      cpuQuotaUs: config.cpus * 100_000,
+      pids: config.pidsLimit,
+    },
+    mounts: config.tmpfs.map(({ destination, options }) => ({
+      type: "tmpfs",
+      source: "tmpfs",
+      destination,
+      options,
+    })),
+    hostname: config.hostname,
+    hosts: [...own, ...config.addHosts],
+    maskedPaths: process.privileged ? [] : config.maskedPaths,
+    readonlyPaths: process.privileged ? [] : config.readonlyPaths,
+    sysctls: config.sysctls,
+    shmBytes: config.shmBytes,
+    init: config.init,
+  };
+}
+
+function guestNetwork(
+  { dns }: ContainerConfig,
+  plan: NetworkPlan | undefined,
+): StartContainer["network"] {
+  const given = dns?.nameservers ?? [];
+  return {
+    interfaces: plan
+      ? [{
+        mac: plan.mac,
+        name: "eth0",
+        addresses: [`${plan.address}/${plan.prefix}`],
+        gateway4: plan.gateway,
+        mtu: 1500,
+      }]
+      : [],
+    nameservers: given.length > 0 || !plan ? given : [plan.nameserver],
+    search: dns?.search ?? [],
+    options: dns?.options ?? [],
+    domain: dns?.domain ?? "",
+    keepResolvConf: dns?.keep ?? false,
+  };
+}
+
+export function guestProcess(
+  id: string,
+  process: ProcessConfig,
+  container: Pick<ContainerConfig, "capabilities" | "noNewPrivileges">,
+): GuestProcess {
+  const { args, env, cwd, user, additionalGids, terminal, rows, columns, privileged } = process;
+  return {
+    id,
+    args,
+    env,
+    cwd,
+    user,
+    additionalGids,
+    terminal,
+    rows,
+    columns,
+    input: process.interactive,
+    security: {
+      capabilities: container.capabilities,
+      noNewPrivileges: container.noNewPrivileges && !privileged,
+      privileged,
+    },
+    rlimits: process.rlimits.map(({ type, soft, hard }) => ({
+      type: `RLIMIT_${type.toUpperCase()}`,
+      soft,
+      hard,
+    })),
+  };
+}

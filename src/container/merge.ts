@@ -1,0 +1,147 @@
+import type { CreateRequest, ProcessSpec } from "../api/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import type { ResolvedImage } from "../image/mod.ts";
+import { capabilities } from "./capabilities.ts";
+import {
+  LEAST_MEMORY,
+  MASKED_PATHS,
+  PIDS,
+  READONLY_PATHS,
+  STOP_SIGNAL,
+  STOP_TIMEOUT_MS,
+  SYSCTLS,
+} from "./defaults.ts";
+import { hostnameOf } from "./names.ts";
+import { signalName, signalNumber } from "./signals.ts";
+import type { ContainerConfig, ProcessConfig } from "./types.ts";
+
+export interface Defaults {
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
+type ImageFacts = Pick<
+  ResolvedImage,
+  "reference" | "descriptor" | "manifestDigest" | "platform" | "config"
+>;
+
+/**
+ * What a container is, from what was asked for and what its image says, by Docker's rules.
+ *
+ * @throws {CtrError} `usage` if there is nothing to run or a value cannot be used.
+ */
+export function mergeConfig(
+  request: CreateRequest,
+  image: ImageFacts,
+  identity: { readonly id: string; readonly name: string },
+  defaults: Defaults,
+): ContainerConfig {
+  const memoryBytes = request.memoryBytes ?? defaults.memoryBytes;
+  if (memoryBytes < LEAST_MEMORY) {
+    throw new CtrError(
+      "usage",
+      `cannot create "${identity.name}": ${memoryBytes} bytes of memory, least ${LEAST_MEMORY}`,
+      { hint: "give a suffix, as in --memory 512m" },
+    );
+  }
+  return {
+    ...identity,
+    createdAt: new Date().toISOString(),
+    image: {
+      reference: image.reference,
+      digest: image.descriptor.digest,
+      manifest: image.manifestDigest,
+    },
+    platform: image.platform,
+    process: mergeProcess(request, image),
+    capabilities: capabilities(request.capAdd, request.capDrop),
+    noNewPrivileges: noNewPrivileges(request, image),
+    hostname: request.hostname ?? hostnameOf(identity.name),
+    autoRemove: request.autoRemove,
+    cpus: request.cpus ?? defaults.cpus,
+    memoryBytes,
+    pidsLimit: request.pidsLimit ?? PIDS,
+    shmBytes: request.shmBytes ?? 0,
+    readOnly: request.readOnly,
+    tmpfs: request.tmpfs,
+    labels: { ...image.config.config?.Labels, ...request.labels },
+    maskedPaths: request.maskedPaths ?? MASKED_PATHS,
+    readonlyPaths: request.readonlyPaths ?? READONLY_PATHS,
+    sysctls: { ...SYSCTLS, ...request.sysctls },
+    init: request.init,
+    network: request.network,
+    dns: request.dns,
+    addHosts: request.addHosts,
+    kernel: request.kernel,
+    kernelArguments: request.kernelArguments,
+    stopSignal: stopSignal(request.stopSignal ?? image.config.config?.StopSignal),
+    stopTimeoutMs: request.stopTimeoutMs ?? STOP_TIMEOUT_MS,
+  };
+}
+
+/** An image's empty `StopSignal` is none; one that Linux does not know is refused here, not at stop. */
+function stopSignal(text: string | undefined): string {
+  return signalName(signalNumber(text || STOP_SIGNAL));
+}
+
+function mergeProcess(request: CreateRequest, image: ImageFacts): ProcessConfig {
+  const { process: spec } = request;
+  const of = image.config.config;
+  const entrypoint = request.entrypoint ?? of?.Entrypoint ?? [];
+  const command = spec.args.length > 0 || request.entrypoint ? spec.args : of?.Cmd ?? [];
+  const args = [...entrypoint, ...command];
+  if (args.length === 0) {
+    throw new CtrError("usage", `cannot run "${image.reference}": the image names no command`, {
+      hint: "write a command behind the image",
+    });
+  }
+  return {
+    ...plain(spec),
+    args,
+    env: mergeEnv(of?.Env ?? [], spec.env),
+    cwd: spec.cwd || of?.WorkingDir || "/",
+    user: spec.user || of?.User || "",
+  };
+}
+
+/** A process that is added to a container inherits what it does not say itself. */
+export function mergeExec(spec: ProcessSpec, container: ContainerConfig): ProcessConfig {
+  if (spec.args.length === 0) {
+    throw new CtrError("usage", `cannot run in "${container.name}": no command was given`);
+  }
+  const { process } = container;
+  return {
+    ...plain(spec),
+    args: spec.args,
+    env: mergeEnv(process.env, spec.env),
+    cwd: spec.cwd || process.cwd,
+    user: spec.user || process.user,
+    rlimits: spec.rlimits.length > 0 ? spec.rlimits : process.rlimits,
+  };
+}
+
+function plain(spec: ProcessSpec) {
+  const { additionalGids, terminal, rows, columns, interactive, privileged, rlimits } = spec;
+  return { additionalGids, terminal, rows, columns, interactive, privileged, rlimits };
+}
+
+/** Later wins, in the place of the earlier one. Entries of the image without `=` are ignored. */
+function mergeEnv(image: readonly string[], given: readonly string[]): string[] {
+  const byName = new Map<string, string>();
+  for (const entry of [...image, ...given]) {
+    const equals = entry.indexOf("=");
+    if (equals > 0) byName.set(entry.slice(0, equals), entry);
+  }
+  return [...byName.values()];
+}
+
+/**
+ * Whether the container's processes may gain privileges by executing a file.
+ *
+ * An image without a setuid, setgid or file capability file loses nothing by it. The store does not
+ * tell which images those are, so that what works in Docker works here it is off, and seccomp and
+ * the capability bounding set hold.
+ */
+function noNewPrivileges(_request: CreateRequest, _image: ImageFacts): boolean {
+  return false;
+}

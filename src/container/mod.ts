@@ -1,0 +1,16 @@
+/**
+ * Containers: their records, their lives, their processes' streams and their logs.
+ *
+ * @module
+ */
+export { Containers } from "./containers.ts";
+export type { Container } from "./container.ts";
+export type { Context as ContainersContext } from "./context.ts";
+export type { AttachedProcess } from "./live_process.ts";
+export { LOG_BEGIN, logEnd, readLog, readTail } from "./log_reader.ts";
+export type { LogPosition, ReadRecord } from "./log_reader.ts";
+export { DEFAULT_LOG_LIMITS } from "./log_writer.ts";
+export type { LogLimits, LogWriter } from "./log_writer.ts";
+export type { ProcessInput } from "./process_input.ts";
+export type { OutputSink } from "./process_output.ts";
+export { ContainerRecords } from "./records.ts";

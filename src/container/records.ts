@@ -1,0 +1,111 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { CtrError } from "../core/mod.ts";
+import type { ContainerConfig, ContainerRecord } from "./types.ts";
+
+/** Each entry takes the tables from its index to the next version. Entries are never changed. */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE containers (
+     id       TEXT PRIMARY KEY NOT NULL,
+     name     TEXT NOT NULL UNIQUE,
+     config   TEXT NOT NULL,
+     run      INTEGER NOT NULL DEFAULT 0,
+     started  TEXT,
+     exit     TEXT
+   ) STRICT`,
+];
+
+/**
+ * The containers of one home, in SQLite; read once, written through.
+ *
+ * A row is inserted when a container's files are there and deleted before they go, so a folder
+ * without a row is what a killed engine left, and may be removed.
+ */
+export class ContainerRecords {
+  readonly #db: DatabaseSync;
+  readonly #records = new Map<string, ContainerRecord>();
+  readonly #update: StatementSync;
+
+  /** @throws {CtrError} `unsupported` if a newer ctr wrote the tables. */
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    migrate(db);
+    this.#update = db.prepare(
+      "UPDATE containers SET run=?, started=?, exit=? WHERE id=?",
+    );
+    for (const row of db.prepare("SELECT * FROM containers").all()) {
+      const record = fromRow(row);
+      this.#records.set(record.config.id, record);
+    }
+  }
+
+  get(id: string): ContainerRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  all(): IterableIterator<ContainerRecord> {
+    return this.#records.values();
+  }
+
+  hasName(name: string): boolean {
+    return this.#records.values().some(({ config }) => config.name === name);
+  }
+
+  /** @throws {CtrError} `exists` if the name is taken. */
+  insert(config: ContainerConfig): void {
+    if (this.hasName(config.name)) {
+      throw new CtrError("exists", `cannot create "${config.name}": the name is taken`, {
+        hint: `remove the other one with: ctr rm ${config.name}`,
+      });
+    }
+    this.#db.prepare("INSERT INTO containers (id, name, config) VALUES (?, ?, ?)")
+      .run(config.id, config.name, JSON.stringify(config));
+    this.#records.set(config.id, { config, run: 0 });
+  }
+
+  update(id: string, change: Partial<Omit<ContainerRecord, "config">>): ContainerRecord {
+    const record = { ...this.#records.get(id)!, ...change };
+    this.#update.run(
+      record.run,
+      record.started ? JSON.stringify(record.started) : null,
+      record.exit ? JSON.stringify(record.exit) : null,
+      id,
+    );
+    this.#records.set(id, record);
+    return record;
+  }
+
+  delete(id: string): void {
+    this.#db.prepare("DELETE FROM containers WHERE id=?").run(id);
+    this.#records.delete(id);
+  }
+}
+
+function fromRow(row: Record<string, unknown>): ContainerRecord {
+  return {
+    config: JSON.parse(row.config as string),
+    run: row.run as number,
+    started: row.started === null ? undefined : JSON.parse(row.started as string),
+    exit: row.exit === null ? undefined : JSON.parse(row.exit as string),
+  };
+}
+
+/** The version of this folder's tables is kept beside them: other folders share the database. */
+function migrate(db: DatabaseSync): void {
+  db.exec(
+    "CREATE TABLE IF NOT EXISTS schema_versions (domain TEXT PRIMARY KEY, version INTEGER) STRICT",
+  );
+  const row = db.prepare("SELECT version FROM schema_versions WHERE domain='containers'").get();
+  const version = Number(row?.version ?? 0);
+  if (version > MIGRATIONS.length) {
+    throw new CtrError("unsupported", "cannot open state.db: a newer ctr has written it", {
+      hint: "run that version, or set CTR_HOME to another folder",
+    });
+  }
+  if (version === MIGRATIONS.length) return;
+  db.exec("BEGIN IMMEDIATE");
+  for (const step of MIGRATIONS.slice(version)) db.exec(step);
+  db.prepare("INSERT OR REPLACE INTO schema_versions VALUES ('containers', ?)").run(
+    MIGRATIONS.length,
+  );
+  db.exec("COMMIT");
+}

@@ -1,0 +1,79 @@
+import { CtrError } from "../core/mod.ts";
+import { makeEmptyExt4 } from "../ext4/mod.ts";
+import {
+  type Architecture,
+  bootVm,
+  named,
+  now,
+  type RunningVm,
+  type Stopwatch,
+} from "../vm/mod.ts";
+import { type Context, foldersOf } from "./context.ts";
+import { UPPER_BYTES } from "./defaults.ts";
+import { networkPlan, startRequest } from "./guest_request.ts";
+import type { ContainerRecord } from "./types.ts";
+
+export interface StartedVm {
+  readonly vm: RunningVm;
+  /** When the first process began, Unix milliseconds. */
+  readonly startedMs: number;
+}
+
+/**
+ * Boots a container's VM and starts its first process. Either both live afterwards or nothing does.
+ *
+ * @param spawned Called while the guest boots: what it does costs nothing.
+ */
+export async function startVm(
+  context: Context,
+  record: ContainerRecord,
+  watch: Stopwatch,
+  spawned: () => void,
+): Promise<StartedVm> {
+  const { config } = record;
+  const folders = foldersOf(context.home, config.id);
+  const [image] = await Promise.all([
+    watch.measure(
+      "image",
+      () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
+    ),
+    watch.measure("disk", () => prepareUpper(record, folders.upper)),
+    Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
+  ]);
+  const network = networkPlan(config);
+  const boot = await bootVm(context.hypervisor, context.connect, {
+    id: config.id,
+    folder: folders.vm,
+    console: folders.console,
+    architecture: architectureOf(config.platform.architecture),
+    layers: image.layerDisks,
+    upper: folders.upper,
+    nics: network ? [{ kind: "user", mac: network.mac }] : [],
+    cpus: config.cpus,
+    memoryBytes: config.memoryBytes,
+    kernel: config.kernel,
+    kernelArguments: config.kernelArguments,
+  }, watch);
+  boot.running.catch(() => {}); // awaited below
+  spawned();
+  const vm = await boot.running;
+  try {
+    const began = now();
+    const started = await vm.guest.startContainer(startRequest(config, image.layerDisks.length));
+    watch.add("process", began, now(), named(started.steps));
+    return { vm, startedMs: started.atMs };
+  } catch (error) {
+    await vm.kill();
+    throw error;
+  }
+}
+
+/** A container that has never run has nothing to lose, so its disk is made anew: it is always whole. */
+async function prepareUpper(record: ContainerRecord, path: string): Promise<void> {
+  if (!record.started) await makeEmptyExt4(path, UPPER_BYTES, { journal: true });
+}
+
+function architectureOf(name: string): Architecture {
+  if (name === "amd64" || name === "arm64") return name;
+  throw new CtrError("unsupported", `cannot boot a VM: there is none for "${name}"`);
+}

@@ -1,0 +1,72 @@
+import type { CreateRequest, Exit, ProcessSpec } from "../api/mod.ts";
+
+/** A process with nothing left to decide. */
+export interface ProcessConfig {
+  /** Never empty. */
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  /** Empty: root. Resolved in the guest. */
+  readonly user: string;
+  readonly additionalGids: readonly number[];
+  readonly terminal: boolean;
+  readonly rows: number;
+  readonly columns: number;
+  readonly interactive: boolean;
+  readonly privileged: boolean;
+  readonly rlimits: ProcessSpec["rlimits"];
+}
+
+/** All that a container was created with; `config.json`. Never changed. */
+export interface ContainerConfig {
+  readonly id: string;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly image: {
+    /** As spelled out by the store. */
+    readonly reference: string;
+    /** Of the index or manifest that the reference named. */
+    readonly digest: string;
+    readonly manifest: string;
+  };
+  readonly platform: {
+    readonly os: string;
+    readonly architecture: string;
+    readonly variant?: string | undefined;
+  };
+  readonly process: ProcessConfig;
+  readonly capabilities: readonly string[];
+  readonly noNewPrivileges: boolean;
+  readonly hostname: string;
+  readonly autoRemove: boolean;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  readonly pidsLimit: number;
+  readonly shmBytes: number;
+  readonly readOnly: boolean;
+  readonly tmpfs: CreateRequest["tmpfs"];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly maskedPaths: readonly string[];
+  readonly readonlyPaths: readonly string[];
+  readonly sysctls: Readonly<Record<string, string>>;
+  readonly init: boolean;
+  readonly network: CreateRequest["network"];
+  readonly dns?: CreateRequest["dns"];
+  readonly addHosts: CreateRequest["addHosts"];
+  readonly kernel?: string | undefined;
+  readonly kernelArguments: readonly string[];
+  readonly stopSignal: string;
+  readonly stopTimeoutMs: number;
+}
+
+/** A row of the table: what was asked for, and what has happened. What lives is not in it. */
+export interface ContainerRecord {
+  readonly config: ContainerConfig;
+  /** Starts so far, failed ones included. Names the run in the log. */
+  readonly run: number;
+  /** The last start that succeeded. */
+  readonly started?: { readonly run: number; readonly atMs: number } | undefined;
+  /** How the last run that began has ended. */
+  readonly exit?: (Exit & { readonly run: number }) | undefined;
+}

@@ -1,0 +1,158 @@
+import {
+  CreateRequest,
+  ExecRequest,
+  Frame,
+  frameHeader,
+  KillRequest,
+  StopRequest,
+} from "../api/mod.ts";
+import { type Container, type Containers, readLog, readTail } from "../container/mod.ts";
+import type { LogPosition, ReadRecord } from "../container/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import { type Call, type Route, route } from "./router.ts";
+
+/** `/containers`, all but attach. */
+export function containerRoutes(containers: Containers): Route[] {
+  const of = (call: Call) => containers.get(call.ref);
+  return [
+    route("GET /containers", async (call) => {
+      const all = await describeAll(containers.list());
+      const wanted = call.flag("all")
+        ? all
+        : all.filter(({ status }) => ["starting", "running", "stopping"].includes(status.state));
+      call.json(wanted);
+    }),
+    route("POST /containers", async (call) => {
+      call.json(await containers.create(await call.body(CreateRequest)), 201);
+    }),
+    route("GET /containers/:ref", async (call) => call.json(await of(call).describe())),
+    route("DELETE /containers/:ref", async (call) => {
+      await of(call).remove(call.flag("force"));
+      call.nothing();
+    }),
+    route("POST /containers/:ref/start", async (call) => {
+      call.json(await of(call).start(call.beganAt));
+    }),
+    route("POST /containers/:ref/stop", async (call) => {
+      const { signal, timeoutMs } = await call.body(StopRequest);
+      await of(call).stop(signal, timeoutMs);
+      call.nothing();
+    }),
+    route("POST /containers/:ref/kill", async (call) => {
+      const { signal } = await call.body(KillRequest);
+      await of(call).kill(signal);
+      call.nothing();
+    }),
+    route("POST /containers/:ref/wait", async (call) => call.json(await of(call).wait())),
+    route("POST /containers/:ref/exec", async (call) => {
+      const { process, detach } = await call.body(ExecRequest);
+      call.json({ processId: await of(call).exec(process, detach) }, 201);
+    }),
+    route("GET /containers/:ref/logs", (call) => sendLogs(call, of(call))),
+  ];
+}
+
+/** One that is removed meanwhile is left out. */
+async function describeAll(containers: readonly Container[]) {
+  const all = await Promise.allSettled(containers.map((container) => container.describe()));
+  return all.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+}
+
+interface LogQuery {
+  readonly follow: boolean;
+  readonly tail: number | undefined;
+  readonly sinceNs: bigint;
+  readonly untilNs: bigint | undefined;
+}
+
+async function sendLogs(call: Call, container: Container): Promise<void> {
+  if (call.flag("boot")) return await sendBootLog(call, container);
+  const query = readLogQuery(call);
+  const gone = call.gone;
+  call.response.writeHead(200, { "content-type": "application/octet-stream" });
+  call.response.flushHeaders();
+  let at = await sendWritten(call, container, query);
+  while (query.follow && !gone.aborted) {
+    const log = container.liveLog;
+    if (!log || log.closed) break;
+    if (at.run === log.run && at.offset === log.end || at.run > log.run) {
+      await Promise.race([log.changed(), new Promise((resolve) => aborted(gone, resolve))]);
+    }
+    at = await sendRecords(call, readLog(container.folders.logs, at), query, at);
+  }
+  call.response.end();
+}
+
+async function sendWritten(
+  call: Call,
+  container: Container,
+  query: LogQuery,
+): Promise<LogPosition> {
+  const { logs } = container.folders;
+  const begin = { run: 0, offset: 0 };
+  const records = query.tail === undefined ? readLog(logs) : readTail(logs, query.tail);
+  const at = await sendRecords(call, records, query, begin);
+  const live = container.liveLog;
+  return at.run === 0 && live && query.tail !== undefined
+    ? { run: live.run, offset: live.end }
+    : at;
+}
+
+/** @returns Behind the last record. */
+async function sendRecords(
+  call: Call,
+  records: Iterable<ReadRecord>,
+  { sinceNs, untilNs }: LogQuery,
+  from: LogPosition,
+): Promise<LogPosition> {
+  let at = from;
+  for (const record of records) {
+    at = { run: record.run, offset: record.offset + record.data.length };
+    if (record.timeNs < sinceNs || (untilNs !== undefined && record.timeNs > untilNs)) continue;
+    await call.write(logFrame(record));
+  }
+  return at;
+}
+
+function logFrame({ timeNs, stream, data }: ReadRecord): Uint8Array {
+  const head = 9;
+  const frame = new Uint8Array(5 + head + data.length);
+  frame.set(frameHeader(Frame.log, head + data.length));
+  const view = new DataView(frame.buffer);
+  view.setBigUint64(5, timeNs);
+  view.setUint8(13, stream);
+  frame.set(data, 5 + head);
+  return frame;
+}
+
+function readLogQuery(call: Call): LogQuery {
+  const number = (name: string): bigint | undefined => {
+    const text = call.query.get(name);
+    if (text === null || text === "") return undefined;
+    if (/^\d{1,19}$/.test(text)) return BigInt(text);
+    throw new CtrError("usage", `cannot read the log: ${name} "${text}" is no number`);
+  };
+  const tail = number("tail");
+  return {
+    follow: call.flag("follow"),
+    tail: tail === undefined ? undefined : Number(tail),
+    sinceNs: number("sinceNs") ?? 0n,
+    untilNs: number("untilNs"),
+  };
+}
+
+/** What the guest's kernel and init said, oldest first. */
+async function sendBootLog(call: Call, container: Container): Promise<void> {
+  const { console } = container.folders;
+  call.response.writeHead(200, { "content-type": "text/plain; charset=utf-8" });
+  for (const path of [`${console}.1`, console]) {
+    const bytes = await Deno.readFile(path).catch(() => undefined);
+    if (bytes) await call.write(bytes);
+  }
+  call.response.end();
+}
+
+function aborted(signal: AbortSignal, then: (value: unknown) => void): void {
+  if (signal.aborted) then(undefined);
+  else signal.addEventListener("abort", then, { once: true });
+}

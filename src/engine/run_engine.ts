@@ -1,0 +1,163 @@
+import { join } from "node:path";
+import { API_VERSION, CTR_VERSION, ENGINE_SOCKET, type Version } from "../api/mod.ts";
+import { type Config, readConfig } from "../config/mod.ts";
+import { ContainerRecords, Containers, DEFAULT_LOG_LIMITS } from "../container/mod.ts";
+import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
+import { configFile, hostCpus } from "../host/mod.ts";
+import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
+import { openImages } from "../image/mod.ts";
+import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
+import { containerRoutes } from "./container_routes.ts";
+import { openEngineLog } from "./engine_log.ts";
+import { Idle } from "./idle.ts";
+import { imageRoutes } from "./image_routes.ts";
+import { listen } from "./server.ts";
+import { openState } from "./state.ts";
+import { systemRoutes } from "./system_routes.ts";
+
+const IDLE_MS = 30_000;
+const GIB = 1024 ** 3;
+/** An engine that is ending lets go of its home within this. */
+const LOCK_MS = 5000;
+/** How far guests' clocks may run away. */
+const CLOCK_MS = 60_000;
+
+export interface EngineOptions {
+  /** Absolute. */
+  readonly home: string;
+  readonly config?: Config;
+  /** For tests: other parts than this host's. */
+  readonly hypervisor?: Hypervisor;
+  readonly connect?: ConnectGuest;
+}
+
+export interface Engine {
+  readonly socket: string;
+  /** Resolves when nothing is left to be done. */
+  readonly ended: Promise<void>;
+  /** Ends the engine and lets the containers run. */
+  stop(): void;
+}
+
+/**
+ * Runs the engine of a home: takes its lock, listens, then finds what an earlier engine left.
+ *
+ * @throws {CtrError} `timeout` if another engine holds the home; `usage` for a wrong configuration.
+ */
+export async function runEngine(options: EngineOptions): Promise<Engine> {
+  const { home } = options;
+  await Deno.mkdir(join(home, "run"), { recursive: true, mode: 0o700 });
+  const lock = await lockFile(join(home, "run/engine.lock"), `the engine of "${home}"`, LOCK_MS);
+  const { log } = openEngineLog(home);
+  try {
+    return await open(options, log, () => lock[Symbol.dispose]());
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function open(options: EngineOptions, log: Log, unlock: () => void): Promise<Engine> {
+  const { home } = options;
+  const config = options.config ?? await readConfig(configFile());
+  const accelerator = Deno.env.get("CTR_ACCELERATOR") ?? config.engine.accelerator ?? "auto";
+  const hypervisor = options.hypervisor ?? chooseHypervisor({
+    stateFolder: join(home, "run"),
+    accelerator: accelerator as "auto",
+  });
+  const db = openState(home);
+  const records = new ContainerRecords(db);
+  const images = await openImages({
+    home,
+    db,
+    log,
+    usedManifests: () => [...records.all()].map(({ config }) => config.image.manifest),
+    ...imageOptions(config),
+  });
+  const containers: Containers = new Containers({
+    home,
+    records,
+    images,
+    hypervisor,
+    connect: options.connect ?? connectGuestOf(CTR_VERSION),
+    log,
+    logLimits: {
+      segmentBytes: config.log.segment_size ?? DEFAULT_LOG_LIMITS.segmentBytes,
+      segments: config.log.segments ?? DEFAULT_LOG_LIMITS.segments,
+    },
+    defaults: {
+      cpus: config.container.cpus ?? Math.min(4, hostCpus()),
+      memoryBytes: config.container.memory ?? GIB,
+    },
+    onChange: () => idle.touch(),
+  });
+  const ended = Promise.withResolvers<void>();
+  const version: Version = {
+    version: CTR_VERSION,
+    api: API_VERSION,
+    pid: Deno.pid,
+    startedAt: new Date().toISOString(),
+    home,
+  };
+  const idle: Idle = new Idle(idleMs(config), () => containers.active().length > 0, stop);
+  const adopting = containers.adopt(); // before the first request: what it finds is waited for
+  const server = await listen({
+    home,
+    containers,
+    idle,
+    log,
+    routes: [
+      ...systemRoutes({ version, containers, images, accelerator, shutdown: stop }),
+      ...containerRoutes(containers),
+      ...imageRoutes(images),
+    ],
+  });
+  log.info("engine began", { pid: Deno.pid, version: CTR_VERSION });
+  const clock = setInterval(() => {
+    for (const container of containers.active()) container.setTime();
+  }, CLOCK_MS);
+  let stopping = false;
+
+  function stop(): void {
+    if (stopping) return;
+    stopping = true;
+    idle.stop();
+    clearInterval(clock);
+    close().then(ended.resolve, ended.reject);
+  }
+
+  async function close(): Promise<void> {
+    // The socket goes first, under the lock: who does not find it starts the next engine.
+    await Deno.remove(join(home, ENGINE_SOCKET)).catch(() => {});
+    server.close();
+    server.closeAllConnections();
+    await adopting.catch(() => {});
+    containers.release();
+    await images[Symbol.asyncDispose]();
+    db.close();
+    log.info("engine ended", { pid: Deno.pid });
+    unlock();
+  }
+
+  return { socket: join(home, ENGINE_SOCKET), ended: ended.promise, stop };
+}
+
+function imageOptions({ limits, registry }: Config) {
+  return {
+    ...(registry.domain && { defaultDomain: registry.domain }),
+    limits: {
+      ...(limits.layer_size && { layerBytes: limits.layer_size }),
+      ...(limits.layer_entries && { layerEntries: limits.layer_entries }),
+      ...(limits.archive_size && { archiveBytes: limits.archive_size }),
+    },
+  };
+}
+
+/** `CTR_IDLE_TIMEOUT` goes before the setting. */
+function idleMs(config: Config): number {
+  const text = Deno.env.get("CTR_IDLE_TIMEOUT");
+  if (text === undefined) return config.engine.idle_timeout ?? IDLE_MS;
+  const ms = parseDurationMs(text);
+  if (ms <= 2 ** 31 - 1) return ms;
+  throw new CtrError("usage", `cannot use CTR_IDLE_TIMEOUT "${text}": want at most 24d`);
+}

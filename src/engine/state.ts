@@ -1,0 +1,13 @@
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** Opens the database of a home. Every commit is on the disk when it returns. */
+export function openState(home: string): DatabaseSync {
+  const db = new DatabaseSync(join(home, "state.db"));
+  db.exec("PRAGMA busy_timeout = 5000");
+  db.exec("PRAGMA journal_mode = WAL");
+  db.exec("PRAGMA synchronous = FULL");
+  db.exec("PRAGMA foreign_keys = ON");
+  db.exec("PRAGMA cache_size = -1024");
+  return db;
+}

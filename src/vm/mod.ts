@@ -1,0 +1,32 @@
+/**
+ * One VM: what it boots from, its disks and devices, its guest's answer, its end.
+ *
+ * @module
+ */
+export {
+  adoptVm,
+  bootVm,
+  discardVm,
+  GUEST_OVERHEAD_BYTES,
+  layerSerials,
+  UPPER_SERIAL,
+} from "./boot_vm.ts";
+export type { Boot, BootRequest } from "./boot_vm.ts";
+export { findGuestAssets } from "./guest_assets.ts";
+export type { GuestAssets } from "./guest_assets.ts";
+export type { Architecture, Hypervisor } from "../hypervisor/mod.ts";
+export { GUEST_PORT, RunningVm } from "./running_vm.ts";
+export type { ConnectGuest } from "./running_vm.ts";
+export { named, now, Stopwatch } from "./stopwatch.ts";
+export type { GuestStep } from "./stopwatch.ts";
+export type {
+  Guest,
+  GuestExit,
+  GuestProcess,
+  GuestProcessState,
+  InputPiece,
+  OutputEvent,
+  OutputPiece,
+  StartContainer,
+  StartedProcess,
+} from "./guest.ts";
