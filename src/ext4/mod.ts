@@ -1,7 +1,14 @@
 /**
  * ext4 from bytes alone: a streaming writer, an empty writable disk, and a reader that trusts nothing.
  *
+ * Names, targets and paths are binary strings, a character per byte.
+ *
  * @module
  */
 export { makeEmptyExt4 } from "./make_empty.ts";
 export type { EmptyExt4Options } from "./make_empty.ts";
+export { Ext4Writer } from "./writer.ts";
+export type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./writer.ts";
+export type { OutputFile } from "./block_output.ts";
+export { cleanPath } from "./paths.ts";
+export { parseUuid } from "./superblock.ts";

@@ -1,0 +1,73 @@
+/**
+ * What is said between the main thread and the workers. A layer takes two workers, because inflating costs
+ * as much as all the rest: one decodes and counts compressed bytes, one makes the disk. Decoded bytes go
+ * straight from the one to the other through `port`, in buffers that come back to be filled again.
+ */
+import type { Compression, UnpackLimits } from "./types.ts";
+
+export type Limits = Required<UnpackLimits>;
+
+export interface DecodeJob {
+  readonly job: "decode";
+  readonly compression: Compression;
+  /** The worker reads the file itself; otherwise `chunk` messages follow, then `end`. */
+  readonly path: string | undefined;
+  readonly maxUncompressedBytes: number;
+  readonly port: MessagePort;
+}
+
+export interface WriteJob {
+  readonly job: "write";
+  /** An empty file that exists. */
+  readonly disk: string;
+  readonly limits: Limits;
+  readonly port: MessagePort;
+}
+
+export interface MergeJob {
+  readonly job: "merge";
+  readonly disk: string;
+  readonly sources: readonly string[];
+  readonly keepWhiteouts: boolean;
+  readonly capacityBytes: number | undefined;
+  readonly journal: boolean;
+  readonly uuid: string | undefined;
+  readonly label: string | undefined;
+  readonly limits: Limits;
+}
+
+export type ToWorker =
+  | DecodeJob
+  | WriteJob
+  | MergeJob
+  | { readonly job: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly job: "end" };
+
+export interface Decoded {
+  readonly digest: string;
+  readonly compressedBytes: number;
+  readonly uncompressedBytes: number;
+}
+
+export interface Written {
+  readonly diffId: string;
+  readonly entries: number;
+  readonly blocks: number;
+  readonly sizeBytes: number;
+}
+
+export type FromWorker =
+  | { readonly event: "taken"; readonly bytes: number }
+  | { readonly event: "decoded"; readonly result: Decoded }
+  | { readonly event: "written"; readonly result: Written }
+  | { readonly event: "failed"; readonly failure: Failure };
+
+/** An error on its way between threads, which would lose its class and code otherwise. */
+export interface Failure {
+  readonly code: string | undefined;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** From the decoder to the writer: bytes, or the end. Back come the buffers. */
+export type PortMessage = { readonly buffer: ArrayBuffer; readonly length: number } | "end";

@@ -1,0 +1,53 @@
+/**
+ * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written` or `failed`.
+ * After a failure the main thread ends the worker, so nothing has to be put right here.
+ *
+ * A module of its own, because a bundle holds it as a file of its own.
+ */
+/// <reference lib="deno.worker" />
+import { DecodeJobRun } from "./decode_job.ts";
+import { toFailure } from "./failures.ts";
+import { runMergeJob } from "./merge_job.ts";
+import type { FromWorker, ToWorker } from "./protocol.ts";
+import { runWriteJob } from "./write_job.ts";
+
+// Typed by hand: the library of workers and that of windows cannot both be loaded.
+const self = globalThis as unknown as {
+  onmessage: (event: MessageEvent<ToWorker>) => void;
+  postMessage(message: FromWorker): void;
+};
+
+let decoding: DecodeJobRun | undefined;
+/** Chunks are used one after another, however fast they come. */
+let before: Promise<void> = Promise.resolve();
+
+self.onmessage = ({ data }) => {
+  before = before.then(() => handle(data)).catch((error: unknown) => {
+    self.postMessage({ event: "failed", failure: toFailure(error) });
+  });
+};
+
+async function handle(message: ToWorker): Promise<void> {
+  switch (message.job) {
+    case "decode":
+      decoding = new DecodeJobRun(message);
+      if (message.path === undefined) return;
+      await decoding.readFile(message.path, (bytes) => self.postMessage({ event: "taken", bytes }));
+      return await finishDecoding();
+    case "chunk":
+      await decoding!.push(message.bytes);
+      return self.postMessage({ event: "taken", bytes: message.bytes.length });
+    case "end":
+      return await finishDecoding();
+    case "write":
+      return self.postMessage({ event: "written", result: await runWriteJob(message) });
+    case "merge":
+      return self.postMessage({ event: "written", result: runMergeJob(message) });
+  }
+}
+
+async function finishDecoding(): Promise<void> {
+  const result = await decoding!.finish();
+  decoding = undefined;
+  self.postMessage({ event: "decoded", result });
+}
