@@ -12,3 +12,9 @@ export type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./writ
 export type { OutputFile } from "./block_output.ts";
 export { cleanPath } from "./paths.ts";
 export { parseUuid } from "./superblock.ts";
+export { Ext4Reader, openExt4 } from "./reader.ts";
+export type { Ext4Inode, Ext4Name } from "./reader.ts";
+export type { InputFile, Superblock } from "./image.ts";
+export type { Extent } from "./extent_reader.ts";
+export { walkExt4 } from "./walk.ts";
+export type { WalkedEntry } from "./walk.ts";
