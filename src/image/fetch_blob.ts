@@ -64,7 +64,10 @@ async function fetchFrom(
   offset: number,
   options: FetchOptions,
 ): Promise<void> {
-  const { reference, scheme, signal } = options;
+  const { reference, scheme } = options;
+  // Ended when the reader fails, so that a stalled connection does not keep the error back.
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
   const source = await registry.blob(reference, blob, { scheme, signal, offset });
   const partial = content.paths.partial(blob.digest);
   const file = await Deno.open(partial, { read: true, write: true, create: true, mode: 0o600 });
@@ -92,7 +95,8 @@ async function fetchFrom(
     }
     await flushed;
   } finally {
-    await source.return(undefined);
+    stop.abort();
+    await source.return(undefined).catch(() => {});
     await flushed?.catch(() => {});
     file.close();
   }

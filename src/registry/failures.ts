@@ -54,7 +54,7 @@ function errorCodes(body: string): Set<string> {
 
 /** Maps what `fetch` throws. The words of a network error exist as text alone. */
 export function networkFailure(subject: Subject, cause: unknown): CtrError {
-  const text = String(cause instanceof Error ? cause.message : cause);
+  const text = causes(cause);
   const why = /refused/i.test(text)
     ? "the connection was refused"
     : /dns error|lookup|resolve/i.test(text)
@@ -72,6 +72,12 @@ export function networkFailure(subject: Subject, cause: unknown): CtrError {
     `${subject.action}: cannot reach the registry ${subject.host}: ${why}`,
     { cause, hint },
   );
+}
+
+/** Messages of an error and of what is behind it. */
+function causes(error: unknown, depth = 0): string {
+  if (!(error instanceof Error) || depth > 8) return String(error);
+  return `${error.message} ${error.cause === undefined ? "" : causes(error.cause, depth + 1)}`;
 }
 
 export function slowFailure(subject: Subject, ms: number, phase: "answer" | "data"): CtrError {
