@@ -3,11 +3,16 @@
  * of several members, and took twice the time.
  */
 import { Buffer } from "node:buffer";
-import { createGunzip, createZstdDecompress } from "node:zlib";
+import { createGunzip, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import { CtrError } from "../core/mod.ts";
 import type { Compression } from "./types.ts";
+import { ZstdFrames } from "./zstd_frames.ts";
 
-const PIECE = 1 << 20;
+/** Decompressed bytes come in pieces of at most this. */
+const PIECE = 1048576;
+/** A frame this small, compressed and not, is done in one call, without a stream of its own. */
+const SMALL_FRAME = 1 << 19;
+const SMALL_OUTPUT = 1 << 22;
 
 /** Where decompressed bytes go. A promise asks to wait. */
 export type Sink = (bytes: Uint8Array) => Promise<void> | undefined;
@@ -33,45 +38,103 @@ export function sniff(bytes: Uint8Array): Exclude<Compression, "auto"> {
 }
 
 export function decompressor(compression: Exclude<Compression, "auto">, sink: Sink): Decompressor {
-  if (compression === "none") {
-    return { push: async (bytes) => await sink(bytes), end: () => Promise.resolve() };
+  if (compression === "gzip") return zlibStream("gzip", sink);
+  if (compression === "zstd") return zstdStream(sink);
+  return { push: async (bytes) => await sink(bytes), end: () => Promise.resolve() };
+}
+
+function zstdStream(sink: Sink): Decompressor {
+  const frames = new ZstdFrames();
+  let held: Uint8Array[] = [];
+  let heldBytes = 0;
+  let stream: Decompressor | undefined;
+  const openStream = async (): Promise<Decompressor> => {
+    const opened = zlibStream("zstd", sink);
+    for (const bytes of held.splice(0)) await opened.push(bytes);
+    return opened;
+  };
+  return {
+    async push(chunk) {
+      for (const { bytes, ends } of frames.cut(chunk)) {
+        if (stream) {
+          await stream.push(bytes);
+        } else {
+          held.push(ends ? bytes : bytes.slice()); // the chunk may be filled anew before the frame ends
+          heldBytes += bytes.length;
+          if (!ends && heldBytes > SMALL_FRAME) stream = await openStream();
+        }
+        if (!ends) continue;
+        if (!stream) {
+          const small = heldBytes <= SMALL_FRAME ? smallFrame(Buffer.concat(held)) : undefined;
+          if (small) await sink(small);
+          else stream = await openStream();
+        }
+        await stream?.end();
+        stream = undefined;
+        held = [];
+        heldBytes = 0;
+      }
+    },
+    end() {
+      return frames.whole
+        ? Promise.resolve()
+        : Promise.reject(new CtrError("bad-data", "the zstd stream is damaged or cut off"));
+    },
+  };
+}
+
+/** A whole frame's content, or `undefined` if it is large: a small frame may expand to gigabytes. */
+function smallFrame(frame: Uint8Array): Uint8Array | undefined {
+  try {
+    return zstdDecompressSync(frame, { maxOutputLength: SMALL_OUTPUT });
+  } catch {
+    return undefined; // too large or damaged: the stream will tell
   }
+}
+
+function zlibStream(compression: "gzip" | "zstd", sink: Sink): Decompressor {
   const stream = compression === "gzip"
     ? createGunzip({ chunkSize: PIECE })
     : createZstdDecompress({ chunkSize: PIECE });
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => {}); // seen by whoever pushes next
+  // Whoever waits, and what went wrong while nobody did. Not a promise that all would race against: it
+  // would remember every one of them.
+  let waiting: PromiseWithResolvers<void> | undefined;
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown) => {
+    failure ??= { error };
+    waiting?.reject(failure.error);
+    stream.destroy();
+  };
+  const wait = (): Promise<void> => {
+    waiting = Promise.withResolvers<void>();
+    if (failure) waiting.reject(failure.error);
+    return waiting.promise;
+  };
   stream.on("error", (cause: Error) => {
-    failed.reject(
-      new CtrError("bad-data", `the ${compression} stream is damaged or cut off`, { cause }),
-    );
+    fail(new CtrError("bad-data", `the ${compression} stream is damaged or cut off`, { cause }));
   });
   stream.on("data", (bytes: Uint8Array) => {
-    let wait: Promise<void> | undefined;
     try {
-      wait = sink(bytes);
+      const pause = sink(bytes);
+      if (pause === undefined) return;
+      stream.pause();
+      pause.then(() => stream.resume(), fail);
     } catch (error) {
-      failed.reject(error);
-      stream.destroy();
-      return;
+      fail(error);
     }
-    if (wait === undefined) return;
-    stream.pause();
-    wait.then(() => stream.resume(), failed.reject);
   });
-  const ended = new Promise<void>((resolve) => stream.once("end", resolve));
   return {
-    push: (bytes) =>
-      Promise.race([
-        new Promise<void>((resolve) => {
-          const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-          stream.write(view, () => resolve());
-        }),
-        failed.promise,
-      ]),
-    end: () => {
-      stream.end();
-      return Promise.race([ended, failed.promise]);
+    push(bytes) {
+      const done = wait();
+      const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+      if (!failure) stream.write(view, () => waiting!.resolve());
+      return done;
+    },
+    end() {
+      const done = wait();
+      stream.once("end", () => waiting!.resolve());
+      if (!failure) stream.end();
+      return done;
     },
   };
 }

@@ -40,7 +40,7 @@ export type ToWorker =
   | DecodeJob
   | WriteJob
   | MergeJob
-  | { readonly job: "chunk"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly job: "chunk"; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly job: "end" };
 
 export interface Decoded {
@@ -57,7 +57,8 @@ export interface Written {
 }
 
 export type FromWorker =
-  | { readonly event: "taken"; readonly bytes: number }
+  /** The buffer of the chunk comes back. Without one, the worker reads its file. */
+  | { readonly event: "taken"; readonly bytes: number; readonly buffer?: ArrayBuffer }
   | { readonly event: "decoded"; readonly result: Decoded }
   | { readonly event: "written"; readonly result: Written }
   | { readonly event: "failed"; readonly failure: Failure };

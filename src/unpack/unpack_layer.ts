@@ -1,14 +1,12 @@
 /** The main thread's part of a layer: feed the decoder, watch both workers, compare digests, name the disk. */
 import { CtrError } from "../core/mod.ts";
 import { fromFailure } from "./failures.ts";
+import { Feed } from "./feed.ts";
 import { withDefaults } from "./limits.ts";
 import { makeDisk } from "./new_disk.ts";
 import type { Decoded, Written } from "./protocol.ts";
-import type { LayerSource, UnpackedLayer, UnpackLayerOptions } from "./types.ts";
-import { giveBack, takeWorker, type UnpackWorker } from "./worker_pool.ts";
-
-/** Compressed bytes that may wait in the decoder's queue. */
-const AHEAD_BYTES = 1 << 20;
+import type { UnpackedLayer, UnpackLayerOptions } from "./types.ts";
+import { giveBack, takeWorker } from "./worker_pool.ts";
 
 /**
  * Turns one layer, as it downloads, into an ext4 disk: decompress, verify, tar to ext4, flush, name.
@@ -50,20 +48,24 @@ async function runWorkers(
 ): Promise<{ decoded: Decoded; written: Written }> {
   const decoder = takeWorker();
   const writer = takeWorker();
-  const failed = Promise.withResolvers<never>();
-  failed.promise.catch(() => {});
-  const onAbort = () => failed.reject(options.signal!.reason);
-  options.signal?.addEventListener("abort", onAbort, { once: true });
   const feed = new Feed(decoder);
   const decoded = Promise.withResolvers<Decoded>();
   const written = Promise.withResolvers<Written>();
+  const both = Promise.all([decoded.promise, written.promise]);
+  both.catch(() => {}); // the feed may be first to tell
+  const fail = (error: unknown) => {
+    feed.fail(error);
+    decoded.reject(error);
+  };
+  const onAbort = () => fail(options.signal!.reason);
+  options.signal?.addEventListener("abort", onAbort, { once: true });
   let taken = 0;
   decoder.onevent = writer.onevent = (event) => {
-    if (event.event === "failed") failed.reject(fromFailure(doing, event.failure));
+    if (event.event === "failed") fail(fromFailure(doing, event.failure));
     else if (event.event === "decoded") decoded.resolve(event.result);
     else if (event.event === "written") written.resolve(event.result);
     else {
-      feed.taken(event.bytes);
+      if (event.buffer) feed.taken(event.buffer);
       options.onProgress?.(taken += event.bytes);
     }
   };
@@ -80,60 +82,15 @@ async function runWorkers(
       maxUncompressedBytes: limits.maxUncompressedBytes,
       port: port2,
     }, [port2]);
-    if (typeof options.source !== "string") await feed.run(options.source, failed.promise);
-    const result = {
-      decoded: await Promise.race([decoded.promise, failed.promise]),
-      written: await Promise.race([written.promise, failed.promise]),
-    };
+    if (typeof options.source !== "string") await feed.run(options.source);
+    const [decodedResult, writtenResult] = await both;
     sound = true;
-    return result;
+    return { decoded: decodedResult, written: writtenResult };
   } finally {
     options.signal?.removeEventListener("abort", onAbort);
     for (const worker of [decoder, writer]) {
       if (sound) giveBack(worker);
       else worker.end();
     }
-  }
-}
-
-/** Moves a stream into the decoder, never more than {@linkcode AHEAD_BYTES} ahead of it. */
-class Feed {
-  readonly #decoder: UnpackWorker;
-  #ahead = 0;
-  #wake: (() => void) | undefined;
-
-  constructor(decoder: UnpackWorker) {
-    this.#decoder = decoder;
-  }
-
-  taken(bytes: number): void {
-    this.#ahead -= bytes;
-    if (this.#ahead >= AHEAD_BYTES) return;
-    this.#wake?.();
-    this.#wake = undefined;
-  }
-
-  async run(source: Exclude<LayerSource, string>, failed: Promise<never>): Promise<void> {
-    const iterator = source[Symbol.asyncIterator]();
-    let ended = false;
-    try {
-      for (;;) {
-        const next = await Promise.race([iterator.next(), failed]);
-        if (next.done) break;
-        if (next.value.length === 0) continue;
-        // The caller's bytes stay the caller's: a copy of a network chunk costs nothing beside inflating it.
-        const bytes = next.value.slice();
-        this.#ahead += bytes.length;
-        this.#decoder.post({ job: "chunk", bytes }, [bytes.buffer]);
-        if (this.#ahead >= AHEAD_BYTES) {
-          await Promise.race([new Promise<void>((resolve) => (this.#wake = resolve)), failed]);
-        }
-      }
-      ended = true;
-    } finally {
-      // A source that hangs must not keep the error back, so nobody waits for this.
-      if (!ended) iterator.return?.()?.catch(() => {});
-    }
-    this.#decoder.post({ job: "end" });
   }
 }

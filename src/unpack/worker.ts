@@ -14,7 +14,7 @@ import { runWriteJob } from "./write_job.ts";
 // Typed by hand: the library of workers and that of windows cannot both be loaded.
 const self = globalThis as unknown as {
   onmessage: (event: MessageEvent<ToWorker>) => void;
-  postMessage(message: FromWorker): void;
+  postMessage(message: FromWorker, transfer?: Transferable[]): void;
 };
 
 let decoding: DecodeJobRun | undefined;
@@ -35,8 +35,11 @@ async function handle(message: ToWorker): Promise<void> {
       await decoding.readFile(message.path, (bytes) => self.postMessage({ event: "taken", bytes }));
       return await finishDecoding();
     case "chunk":
-      await decoding!.push(message.bytes);
-      return self.postMessage({ event: "taken", bytes: message.bytes.length });
+      await decoding!.push(new Uint8Array(message.buffer, 0, message.length));
+      return self.postMessage(
+        { event: "taken", bytes: message.length, buffer: message.buffer },
+        [message.buffer],
+      );
     case "end":
       return await finishDecoding();
     case "write":
