@@ -40,7 +40,7 @@ export function startRequest(config: ContainerConfig, layers: number): StartCont
     network: guestNetwork(config, network),
     limits: {
       memoryBytes: config.memoryBytes,
-      cpuQuotaUs: config.cpus * 100_000,
+      cpuQuotaUs: 0, // the VM has as many processors as the container may use
       pids: config.pidsLimit,
     },
     mounts: config.tmpfs.map(({ destination, options }) => ({

@@ -23,7 +23,7 @@ const BUILD_NAME: Readonly<Record<Architecture, string>> = { amd64: "x86_64", ar
 export async function findGuestAssets(architecture: Architecture): Promise<GuestAssets> {
   const [kernel, bootDisk] = await Promise.all([
     findOne("kernel", architecture, `kernel-${architecture}`, "kernel"),
-    findOne("guest", architecture, `boot-${architecture}.ext4`, "boot.ext4"),
+    findOne("guest", architecture, `boot-${architecture}.ext4`, "disk.ext4"),
   ]);
   return { kernel, bootDisk };
 }

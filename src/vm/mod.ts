@@ -12,6 +12,7 @@ export {
   UPPER_SERIAL,
 } from "./boot_vm.ts";
 export type { Boot, BootRequest } from "./boot_vm.ts";
+export { connectGuestOf } from "./guest_adapter.ts";
 export { findGuestAssets } from "./guest_assets.ts";
 export type { GuestAssets } from "./guest_assets.ts";
 export type { Architecture, Hypervisor } from "../hypervisor/mod.ts";
