@@ -148,13 +148,14 @@ export class Container {
   async #mainEnded(live: Live, exit: Exit, lingerMs: number): Promise<void> {
     live.ended = exit;
     if (this.#removed) return;
-    const discard = this.record.config.autoRemove && lingerMs === 0;
+    const { autoRemove } = this.record.config;
+    const discard = autoRemove && lingerMs === 0;
     if (!discard) {
       this.#context.records.update(this.#id, { exit: { ...exit, run: live.log.run } });
     }
     this.#exited.resolve(exit); // told before the tidying: clients need not wait for it
     await this.#mutex.run(() => this.#tidy(live, discard));
-    if (this.record.config.autoRemove && !discard) this.#removeLater(lingerMs);
+    if (autoRemove && !discard) this.#removeLater(lingerMs);
   }
 
   /** Ends the VM of a container that has ended. */

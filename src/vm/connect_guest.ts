@@ -1,17 +1,19 @@
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { Guest as Service } from "../guest/gen/guest_pb.ts";
-import type { Duplex } from "node:stream";
-// deno-lint-ignore-file
-export async function connectGuest(s: Duplex) {
-  const tr = createGrpcTransport({
-    baseUrl: "http://guest",
-    nodeOptions: {
-      createConnection: () => s,
-      settings: { initialWindowSize: 8 << 20, maxFrameSize: 1 << 20 },
-    } as any,
-    readMaxBytes: 1 << 24,
-  });
-  return createClient(Service, tr);
+import { type ConnectGuest, GUEST_PORT } from "./running_vm.ts";
+
+/**
+ * Connects to guests as this release does.
+ *
+ * The client is loaded while the first guest boots. The driver's streams are sessions already, on a
+ * serial port too, so no preamble is wanted.
+ */
+export function connectGuestOf(hostVersion: string): ConnectGuest {
+  return async (vm, deadlineMs) => {
+    const loading = import("../guest/mod.ts");
+    loading.catch(() => {}); // awaited below
+    const until = performance.now() + deadlineMs;
+    const stream = await vm.connect(GUEST_PORT, { deadlineMs });
+    const { connectGuest } = await loading;
+    const left = Math.max(1000, until - performance.now());
+    return await connectGuest(stream, { hostVersion, transport: "vsock", deadlineMs: left });
+  };
 }
-export type GuestClient = Awaited<ReturnType<typeof connectGuest>>;

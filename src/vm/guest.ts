@@ -1,4 +1,11 @@
-import type { GuestStep } from "./stopwatch.ts";
+import type {
+  GuestProcessState as ClientProcessState,
+  GuestStep,
+  OutputEvent,
+  StartedProcess as ClientStartedProcess,
+} from "../guest/mod.ts";
+
+export type { GuestExit, GuestStep, OutputEvent, OutputPiece } from "../guest/mod.ts";
 
 /** What a container needs of the guest: its service in plain numbers, so that a fake is small. */
 export interface Guest {
@@ -23,27 +30,6 @@ export interface Guest {
   close(): void;
 }
 
-export interface OutputPiece {
-  readonly kind: "data";
-  readonly stream: 1 | 2;
-  readonly offset: number;
-  readonly data: Uint8Array;
-}
-
-export interface GuestExit {
-  readonly kind: "exit";
-  /** 0–255. */
-  readonly status: number;
-  /** 0: none. */
-  readonly signal: number;
-  readonly oomKilled: boolean;
-  readonly oomVictim: string;
-  readonly atMs: number;
-  readonly outputEnd: number;
-}
-
-export type OutputEvent = OutputPiece | GuestExit;
-
 export interface InputPiece {
   readonly offset: number;
   readonly data: Uint8Array;
@@ -51,20 +37,12 @@ export interface InputPiece {
   readonly close: boolean;
 }
 
-export interface StartedProcess {
-  readonly atMs: number;
-  readonly steps: readonly GuestStep[];
-}
-
-export interface GuestProcessState {
-  readonly processId: string;
-  readonly containerId: string;
-  readonly startedMs: number;
-  readonly exit?: GuestExit | undefined;
-  /** The oldest byte that is still kept. */
-  readonly outputBegin: number;
-  readonly inputOffset: number;
-}
+/** What happened when a process was started. */
+export type StartedProcess = Pick<ClientStartedProcess, "atMs" | "steps">;
+export type GuestProcessState = Pick<
+  ClientProcessState,
+  "processId" | "containerId" | "startedMs" | "exit" | "outputBegin" | "inputOffset"
+>;
 
 export interface GuestProcess {
   readonly id: string;

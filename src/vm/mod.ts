@@ -12,19 +12,19 @@ export {
   UPPER_SERIAL,
 } from "./boot_vm.ts";
 export type { Boot, BootRequest } from "./boot_vm.ts";
-export { connectGuestOf } from "./guest_adapter.ts";
+export { connectGuestOf } from "./connect_guest.ts";
 export { findGuestAssets } from "./guest_assets.ts";
 export type { GuestAssets } from "./guest_assets.ts";
 export type { Architecture, Hypervisor } from "../hypervisor/mod.ts";
 export { GUEST_PORT, RunningVm } from "./running_vm.ts";
 export type { ConnectGuest } from "./running_vm.ts";
 export { named, now, Stopwatch } from "./stopwatch.ts";
-export type { GuestStep } from "./stopwatch.ts";
 export type {
   Guest,
   GuestExit,
   GuestProcess,
   GuestProcessState,
+  GuestStep,
   InputPiece,
   OutputEvent,
   OutputPiece,

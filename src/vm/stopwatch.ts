@@ -1,13 +1,7 @@
 import type { Timing } from "../api/mod.ts";
+import type { GuestStep } from "../guest/mod.ts";
 
 type Phase = Timing["phases"][number];
-
-/** A step that a guest reports, by its own clock that began with its kernel. */
-export interface GuestStep {
-  readonly name: string;
-  readonly beganMs: number;
-  readonly tookMs: number;
-}
 
 /** Writes down how a start was spent. Phases may overlap. */
 export class Stopwatch {
