@@ -25,7 +25,9 @@ function named(action: string, home: string, error: unknown): unknown {
     });
   }
   if (!isCtrError(error) || error.message.startsWith(action)) return error;
-  const fact = error.message.replace(/^cannot [^:]*: /, "");
+  const fact = error.message
+    .replace(/^cannot \w+ (it|the archive|the image|the manifest|a platform): /, "")
+    .replace(/^cannot \w+ /, ""); // "cannot read blob 1234: …" becomes "blob 1234: …"
   return new CtrError(error.code, `${action}: ${fact}`, { cause: error, hint: error.hint });
 }
 
