@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
 import type { App } from "./app.ts";
+import { completionScript } from "./completion_script.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"];
 
@@ -7,10 +8,7 @@ export function completionCommand(app: App): Command {
   return new Command("completion")
     .summary("Print a script that completes ctr's commands in a shell")
     .addArgument(new Argument("<shell>").choices(SHELLS))
-    .action(async (shell: string) => {
-      const { completionScript } = await import("./completion_script.ts");
-      app.stdout.write(completionScript(shell));
-    });
+    .action((shell: string) => app.stdout.write(completionScript(shell)));
 }
 
 /** What the scripts call: the words so far, the last one unfinished; prints what may follow. */

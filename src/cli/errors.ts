@@ -12,16 +12,31 @@ export function describeError(error: unknown, debug: boolean): string {
   return `error: ${error.message}\n${hint}${stack}`;
 }
 
-/** What commander found wrong, in our words: its suggestion becomes the hint. */
-export function usageError(error: CommanderError): CtrError {
-  const nested = (error as { nestedError?: unknown }).nestedError;
-  if (isCtrError(nested)) return nested;
+/**
+ * What commander found wrong, in our words: its suggestion becomes the hint.
+ *
+ * @param command The words of the command, for a hint where there is no suggestion.
+ */
+export function usageError(error: CommanderError, command: string): CtrError {
   const [first = "", ...rest] = error.message.replace(/^error: /, "").split("\n");
   const suggestion = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(rest.join(" ").trim())?.[1];
-  return usage(
-    first.replaceAll("'", '"').replace(/\.$/, ""),
-    suggestion === undefined ? undefined : `did you mean ${suggestion}?`,
+  const unknown = error.code === "commander.unknownCommand";
+  const help = `see "ctr ${unknown || !command ? "" : `${command} `}--help"`;
+  return usage(reworded(first), suggestion === undefined ? help : `did you mean ${suggestion}?`);
+}
+
+function reworded(message: string): string {
+  const choice = message.match(
+    /^(?:option '.*?(--[a-z-]+).*?' argument|command-argument value) '(.*)' is invalid.* are (.*?)\.?$/,
   );
+  if (choice) {
+    const [, flag = "", value, choices = ""] = choice;
+    const what = `${flag} "${value}"`.trimStart();
+    return `cannot use ${what}: want ${choices.replace(/, ([^,]*)$/, " or $1")}`;
+  }
+  const missing = /^option '(.*?)(?: <.*)?' argument missing$/.exec(message)?.[1];
+  if (missing !== undefined) return `cannot use "${missing}": it wants a value`;
+  return message.replaceAll("'", '"').replace(/\.$/, "");
 }
 
 export function usage(message: string, hint?: string): CtrError {

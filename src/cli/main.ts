@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { exitStatusOf } from "../core/mod.ts";
+import { EXIT_STATUS, exitStatusOf } from "../core/mod.ts";
 import { createApp } from "./app.ts";
 import { describeError, usageError } from "./errors.ts";
 import { buildProgram } from "./program.ts";
@@ -25,12 +25,25 @@ export async function main(args: readonly string[]): Promise<number> {
     await program.parseAsync([...args], { from: "user" });
     return app.exitStatus;
   } catch (thrown) {
-    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // help was printed
-    const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;
+    if (thrown instanceof CommanderError) {
+      if (thrown.exitCode === 0) return 0; // what was asked for was printed: help, the version
+      if (thrown.code === "commander.help") return EXIT_STATUS.usage; // a group without a command
+    }
+    const error = thrown instanceof CommanderError
+      ? usageError(thrown, commandWords(args))
+      : thrown;
     if (error instanceof Deno.errors.BrokenPipe) return 141; // whoever read our output has gone
     app.stderr.write(describeError(error, app.debug));
     return exitStatusOf(error, app.ownsLowStatuses);
   } finally {
     app.restore();
   }
+}
+
+/** The words that lead to the command, for "see …" in a hint. */
+function commandWords(args: readonly string[]): string {
+  const end = args.findIndex((arg) => !/^[a-z]+$/.test(arg));
+  const words = end < 0 ? args : args.slice(0, end);
+  const most = words[0] === "image" || words[0] === "system" ? 2 : 1;
+  return words.slice(0, most).join(" ");
 }

@@ -1,12 +1,14 @@
-import { Command, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { App } from "./app.ts";
 import { attachCommand } from "./attach.ts";
 import { completeCommand, completionCommand, SHELLS } from "./completion.ts";
+import { completionScript } from "./completion_script.ts";
 import { createCommand } from "./create.ts";
 import { doctorCommand } from "./doctor.ts";
 import { engineCommand } from "./engine.ts";
 import { execCommand } from "./exec.ts";
 import { imageAliases, imageCommand } from "./image.ts";
+import { helpCommand } from "./help.ts";
 import { inspectCommand, listCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
 import { runCommand } from "./run.ts";
@@ -22,16 +24,14 @@ export function buildProgram(app: App): Command {
     .enablePositionalOptions()
     .option("--debug", "tell more about errors")
     .version(versionLine(), "-v, --version", "print the version")
-    .helpCommand("help [command]", "print help for a command")
     .addOption(
       new Option("--generate-completion-script <shell>", "the same as completion")
         .choices(SHELLS).hideHelp(),
     )
     .on("option:debug", () => void (app.debug = true))
-    .action(async (flags: { generateCompletionScript?: string }) => {
-      if (flags.generateCompletionScript === undefined) return program.outputHelp();
-      const { completionScript } = await import("./completion_script.ts");
-      app.stdout.write(completionScript(flags.generateCompletionScript));
+    .on("option:generate-completion-script", (shell: string) => {
+      app.stdout.write(completionScript(shell));
+      throw new CommanderError(0, "ctr.done", "");
     });
   const group = (heading: string, commands: readonly Command[]) => {
     for (const command of commands) program.addCommand(command.helpGroup(heading));
@@ -57,6 +57,7 @@ export function buildProgram(app: App): Command {
     doctorCommand(app),
     completionCommand(app),
     versionCommand(app),
+    helpCommand(app),
   ]);
   program.addCommand(engineCommand(app), { hidden: true });
   program.addCommand(completeCommand(app), { hidden: true });
@@ -68,6 +69,7 @@ export function buildProgram(app: App): Command {
 function settle(command: Command, app: App): void {
   command
     .exitOverride()
+    .helpCommand(false)
     .configureOutput({
       writeOut: (text) => app.stdout.write(text),
       writeErr: (text) => app.stderr.write(text),
