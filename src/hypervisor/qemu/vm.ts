@@ -15,6 +15,7 @@ import { ConsoleLog, lastWords } from "./console.ts";
 import { clearSockets, lastLogLine, trimLog } from "./leftovers.ts";
 import { Qmp, type QmpEvent } from "./qmp.ts";
 import { DAEMON, type VmRecord } from "./record.ts";
+import { beginSession } from "./serial.ts";
 import { connectVsock } from "./vsock.ts";
 
 /** The one port that a guest has behind virtio-serial. */
@@ -39,9 +40,9 @@ export class QemuVm implements Vm {
   #exit: Promise<VmExit>;
   #released = false;
   #endedByUs = false;
+  #over = false;
   #shutdown: QmpEvent | undefined;
   #rpc: Socket | undefined;
-  #onPortChange: (() => void) | undefined;
   #ticker: ReturnType<typeof setInterval>;
 
   private constructor(folder: string, record: VmRecord, daemon: Daemon) {
@@ -92,6 +93,7 @@ export class QemuVm implements Vm {
     const what = `connecting to port ${port} of VM "${this.id}"`;
     const { cid } = this.#record;
     if (cid !== undefined) return await connectVsock(cid, port, { ...options, what });
+    if (this.#over) throw ended(this.id);
     if (port !== SERIAL_PORT) {
       const why = `this host has no vsock, so only port ${SERIAL_PORT} exists`;
       throw new CtrError("unsupported", `cannot connect to port ${port} of the guest: ${why}`);
@@ -166,61 +168,29 @@ export class QemuVm implements Vm {
 
   #take(event: QmpEvent): void {
     if (event.event === "SHUTDOWN") this.#shutdown = event;
-    if (event.event === "VSERPORT_CHANGE") this.#onPortChange?.();
   }
 
-  /**
-   * The stream is connected before the guest listens: a guest that opens the port then finds its
-   * host there, and what we write waits in the socket until it reads.
-   */
   async #connectSerial(signal: AbortSignal): Promise<Duplex> {
     this.#rpc?.destroy(); // QEMU serves one client; the next waits in its backlog until this one left
     const path = join(this.#folder, SOCKETS.rpc);
-    const socket = await connectUnix(path, {
-      deadlineMs: QMP_DEADLINE_MS,
-      what: "opening the guest's port",
-      signal,
-    });
+    const what = "opening the guest's port";
+    const socket = await connectUnix(path, { deadlineMs: QMP_DEADLINE_MS, what, signal });
     this.#rpc = socket;
+    socket.on("error", () => {}); // before anybody else listens; "close" follows
     try {
-      await this.#guestListens(signal);
+      await beginSession(socket, signal);
     } catch (error) {
       socket.destroy();
-      throw error;
+      signal.throwIfAborted();
+      throw ended(this.id, error);
     }
     return socket;
-  }
-
-  /**
-   * Resolves when the guest has the port open. QEMU tells by an event, but at most one a second, so
-   * its state is asked for after each; and it is asked for first, as it may be open already.
-   */
-  async #guestListens(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const changed = Promise.withResolvers<void>();
-      this.#onPortChange = changed.resolve;
-      if (await this.#isPortOpen()) return;
-      const aborted = () => changed.reject(signal.reason);
-      signal.addEventListener("abort", aborted, { once: true });
-      const exit = this.#exit.then(() => changed.reject(ended(this.id)));
-      exit.catch(() => {});
-      try {
-        await changed.promise;
-      } finally {
-        signal.removeEventListener("abort", aborted);
-      }
-    }
-    signal.throwIfAborted();
-  }
-
-  async #isPortOpen(): Promise<boolean> {
-    const chardevs = await this.#execute("query-chardev");
-    return isOpen(chardevs, "rpc");
   }
 
   /** QEMU closes the monitor's connection when it ends, however it ends: no polling until then. */
   async #watch(): Promise<VmExit> {
     await this.#qmp.closed;
+    this.#over = true;
     if (this.#released) return await new Promise<never>(() => {});
     await (this.#daemon.status ?? daemonGone(this.#daemon, GONE_DEADLINE_MS)
       .catch(() => killDaemon(this.#daemon, GONE_DEADLINE_MS)));
@@ -253,16 +223,11 @@ export class QemuVm implements Vm {
   }
 }
 
-function ended(id: string): CtrError {
-  return new CtrError("unavailable", `cannot reach VM "${id}": it has ended`);
+function ended(id: string, cause?: unknown): CtrError {
+  return new CtrError("unavailable", `cannot reach VM "${id}": it has ended`, { cause });
 }
 
 /** True if the process ends within the moment that its closed socket may be ahead of it. */
 async function endsSoon(daemon: Daemon): Promise<boolean> {
   return await daemonGone(daemon, 200).then(() => true, () => false);
-}
-
-function isOpen(chardevs: unknown, label: string): boolean {
-  return Array.isArray(chardevs) &&
-    chardevs.some((each) => each?.label === label && each?.["frontend-open"] === true);
 }
