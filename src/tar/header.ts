@@ -47,7 +47,7 @@ export function checkHeader(block: Uint8Array): boolean {
     sum += 0x20 - block[i]!;
     high -= block[i]! >> 7;
   }
-  const stated = readNumber(block, 148, 8);
+  const stated = parseInt(text(block, 148, 8).trim(), 8); // not a number is wrong, too
   if (stated !== sum && stated !== sum - 256 * high) {
     throw new CtrError(
       "bad-data",

@@ -56,6 +56,7 @@ async function runWorkers(
   const fail = (error: unknown) => {
     feed.fail(error);
     decoded.reject(error);
+    written.reject(error); // the decoder may be done already
   };
   const onAbort = () => fail(options.signal!.reason);
   options.signal?.addEventListener("abort", onAbort, { once: true });
