@@ -15,20 +15,25 @@ export interface FetchFlags {
  * Makes a container. Its image is pulled first when it is not there (or always, as asked).
  *
  * The engine is asked to create before anything is looked up: in the usual case that is all.
+ *
+ * @param interrupted Rejects to give up a pull. A creation is waited for: it is short, and what it
+ * made has to be known to be removed.
  */
 export async function createContainer(
   app: App,
   engine: EngineClient,
   request: CreateRequestInput,
   flags: FetchFlags,
+  interrupted: Promise<never> = new Promise(() => {}),
 ): Promise<CreateReply> {
-  if (flags.pull === "always") await pull(app, engine, request, flags);
+  const pulled = () => Promise.race([pull(app, engine, request, flags), interrupted]);
+  if (flags.pull === "always") await pulled();
   let reply: CreateReply;
   try {
     reply = await engine.post("/containers", request) as CreateReply;
   } catch (error) {
     if (!isCtrError(error, "not-found") || flags.pull !== "missing") throw error;
-    await pull(app, engine, request, flags);
+    await pulled();
     reply = await engine.post("/containers", request) as CreateReply;
   }
   for (const warning of reply.warnings ?? []) app.stderr.line(`warning: ${warning}`);

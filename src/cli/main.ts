@@ -1,6 +1,7 @@
 import { CommanderError } from "commander";
 import { EXIT_STATUS, exitStatusOf } from "../core/mod.ts";
 import { createApp } from "./app.ts";
+import { Interrupted } from "./attach_signals.ts";
 import { describeError, usageError } from "./errors.ts";
 import { buildProgram } from "./program.ts";
 
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const error = thrown instanceof CommanderError
       ? usageError(thrown, commandWords(args))
       : thrown;
+    if (error instanceof Interrupted) return error.status;
     if (error instanceof Deno.errors.BrokenPipe) return 141; // whoever read our output has gone
     app.stderr.write(describeError(error, app.debug));
     return exitStatusOf(error, app.ownsLowStatuses);

@@ -28,7 +28,9 @@ export async function run(
   const moments: Moments = { parsed: Date.now() };
   const engine = await app.engine();
   moments.connected = Date.now();
-  const { id, name } = await createContainer(app, engine, request, flags);
+  const signals = new Signals();
+  const { interrupted } = signals;
+  const { id, name } = await createContainer(app, engine, request, flags, interrupted);
   moments.created = Date.now();
   const container = { id, name, startedOnce: false };
   const onStarted = async (started: Started) => {
@@ -39,6 +41,7 @@ export async function run(
     await writeId(id);
   };
   try {
+    signals.throwIfInterrupted();
     if (flags.detach) {
       await onStarted(await engine.post(`/containers/${id}/start`, {}, {}) as Started);
       app.stdout.line(id);
@@ -51,7 +54,7 @@ export async function run(
         tty: Boolean(flags.tty),
         detachKeys,
         whenOutputCloses: "end",
-        signals: new Signals(),
+        signals,
         onStarted,
         onOutput: () => void (moments.firstOutput = Date.now()),
       }).run(engine);

@@ -99,10 +99,12 @@ export class AttachedStream {
     };
     if (head.length > 0) push(head);
     socket.on("data", push);
-    socket.on("close", () => {
+    const ended = () => {
       this.#ended = true;
       this.#notify();
-    });
+      socket.end(); // a server of node's keeps its half open otherwise
+    };
+    socket.on("end", ended).on("close", ended);
   }
 
   #notify(): void {

@@ -1,4 +1,4 @@
-const PTY = new URL("pty.py", import.meta.url).pathname;
+const PTY = new URL("on_terminal.py", import.meta.url).pathname;
 const MAIN = new URL("../../main.ts", import.meta.url).pathname;
 
 export type Step =
