@@ -9,6 +9,8 @@ export interface Daemon {
   readonly start: string;
   /** How it ended; only for the process that started it. */
   readonly status?: Promise<{ readonly code: number; readonly signal: string | null }>;
+  /** Lets our process end before the daemon; until then the daemon keeps it alive. */
+  readonly unref?: () => void;
 }
 
 export interface DaemonOptions {
@@ -65,10 +67,9 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     stderr: "null",
     detached: true,
   }).spawn();
-  child.unref();
   const start = await processStart(child.pid) ?? "";
   const status = child.status.then(({ code, signal }) => ({ code, signal }));
-  return { pid: child.pid, start, status };
+  return { pid: child.pid, start, status, unref: () => child.unref() };
 }
 
 /**

@@ -21,7 +21,7 @@ const LONGEST_LINE = 1 << 20;
 /**
  * A client of QEMU's machine protocol: one JSON object per line, answers by `id`, events between.
  *
- * QEMU serves one client at a time. The connection does not keep our process alive.
+ * QEMU serves one client at a time.
  *
  * @see https://www.qemu.org/docs/master/interop/qmp-spec.html
  */
@@ -65,7 +65,6 @@ export class Qmp {
     const what = "connecting to the monitor";
     const socket = await connectUnix(path, { ...options, what });
     const qmp = new Qmp(socket, onEvent);
-    socket.unref();
     try {
       await qmp.execute("qmp_capabilities", {}, options);
     } catch (error) {

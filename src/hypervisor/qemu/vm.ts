@@ -151,6 +151,7 @@ export class QemuVm implements Vm {
 
   release(): void {
     this.#released = true;
+    this.#daemon.unref?.();
     this.#letGo();
   }
 
