@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import type { VmConfig } from "../hypervisor.ts";
+import { qemuArguments } from "./arguments.ts";
+
+const CONFIG: VmConfig = {
+  id: "web",
+  folder: "/vm",
+  architecture: "amd64",
+  kernel: "/k",
+  kernelArguments: ["ctr.debug=1"],
+  bootDisk: "/boot.ext4",
+  disks: [{ path: "/a,b.ext4", readonly: false, serial: "upper" }],
+  nics: [{ kind: "stream", socket: "/net/switch.sock", mac: "52:54:00:00:00:01" }],
+  cpus: 2,
+  memoryBytes: 512 * 2 ** 20,
+  console: "/vm/console",
+};
+
+Deno.test("qemuArguments()", async (t) => {
+  const words = (changes: Partial<VmConfig>, host: Parameters<typeof qemuArguments>[1]) =>
+    qemuArguments({ ...CONFIG, ...changes }, host).join(" ");
+  await t.step("doubles the commas of a path, and punches holes in writable disks", () => {
+    const line = words({}, { accelerator: "tcg" });
+    assert.match(line, /file\.filename=\/a,,b\.ext4,.*discard=unmap,detect-zeroes=unmap/);
+    assert.match(line, /serial=upper/);
+  });
+  await t.step("keeps the timer chip while the clock must be measured", () => {
+    assert.doesNotMatch(words({}, { accelerator: "tcg" }), /pit=off|tsc_early_khz/);
+    const known = words({}, { accelerator: "tcg", tscKhz: 2_500_000 });
+    assert.match(known, /pit=off/);
+    assert.match(known, /tsc_early_khz=2500000/);
+  });
+  await t.step("drops the mitigations in emulation alone", () => {
+    assert.match(words({}, { accelerator: "tcg" }), /mitigations=off/);
+    assert.doesNotMatch(words({}, { accelerator: "kvm" }), /mitigations/);
+  });
+  await t.step("puts the caller's kernel words last", () => {
+    const args = qemuArguments(CONFIG, { accelerator: "kvm" });
+    assert.match(args[args.indexOf("-append") + 1]!, / ctr\.debug=1$/);
+  });
+  await t.step("has a vsock device or a port, not both", () => {
+    assert.match(words({}, { accelerator: "kvm" }), /name=ctr\.rpc/);
+    const vsock = words({}, { accelerator: "kvm", cid: 77 });
+    assert.match(vsock, /vhost-vsock-device,guest-cid=77/);
+    assert.doesNotMatch(vsock, /ctr\.rpc/);
+  });
+  await t.step("uses the board of each architecture", () => {
+    assert.match(words({ architecture: "arm64" }, { accelerator: "tcg" }), /-M virt,gic-version=2/);
+    assert.match(words({ architecture: "arm64" }, { accelerator: "kvm" }), /gic-version=host/);
+  });
+  await t.step("refuses a serial, an address or a size that QEMU would misread", () => {
+    const disks = [{ path: "/a", readonly: true, serial: "a,b" }];
+    assert.throws(() => words({ disks }, { accelerator: "tcg" }), /cannot attach a disk/);
+    const nics = [{ kind: "user", mac: "x,restrict=off" } as const];
+    assert.throws(() => words({ nics }, { accelerator: "tcg" }), /not a MAC address/);
+    assert.throws(() => words({ memoryBytes: 1 }, { accelerator: "tcg" }), /at least 32 MiB/);
+  });
+});
