@@ -36,7 +36,7 @@ function reworded(message: string): string {
   }
   const missing = /^option '(.*?)(?: <.*)?' argument missing$/.exec(message)?.[1];
   if (missing !== undefined) return `cannot use "${missing}": it wants a value`;
-  return message.replaceAll("'", '"').replace(/\.$/, "");
+  return message.replaceAll("'", '"').replace(". Expected", ": expected").replace(/\.$/, "");
 }
 
 export function usage(message: string, hint?: string): CtrError {

@@ -4,7 +4,7 @@ import { assertEquals } from "./assert.ts";
 export async function assertGolden(actual: string, name: string): Promise<void> {
   const path = new URL(`testdata/${name}`, import.meta.url);
   if (Deno.env.get("UPDATE_GOLDENS")) {
-    await Deno.mkdir(new URL("testdata/", import.meta.url), { recursive: true });
+    await Deno.mkdir(new URL(".", path), { recursive: true });
     await Deno.writeTextFile(path, actual);
     return;
   }

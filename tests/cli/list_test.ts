@@ -1,0 +1,104 @@
+import { assertEquals } from "./assert.ts";
+import { runCtr, TestHome } from "./ctr.ts";
+import { container, image } from "./examples.ts";
+import { refusal } from "./fake_engine.ts";
+import { assertGolden } from "./golden.ts";
+
+async function homeWithLists(): Promise<TestHome> {
+  const home = await TestHome.make();
+  const running = container("a1", "web", "running");
+  home.engine.on("GET /v1/containers", () => [running]);
+  home.engine.on("GET /v1/containers?all=1", () => [running, container("b2", "job", "exited")]);
+  home.engine.on("GET /v1/containers/web", () => running);
+  home.engine.on("GET /v1/containers/nope", () => {
+    throw refusal("not-found", "no");
+  });
+  home.engine.on("GET /v1/images", () => [
+    image("localhost:5000/debian:12"),
+    image("docker.io/library/alpine:3"),
+  ]);
+  const usage = { total: 2, active: 1, sizeInBytes: 4096, reclaimable: 1024 };
+  const none = { total: 0, active: 0, sizeInBytes: 0, reclaimable: 0 };
+  home.engine.on("GET /v1/df", () => ({ images: usage, containers: usage, volumes: none }));
+  return home;
+}
+
+Deno.test("lists", async () => {
+  await using home = await homeWithLists();
+  let text = "";
+  for (
+    const line of [
+      "ls",
+      "ps -a",
+      "list -a --no-trunc",
+      "ls -q",
+      "ls --format json",
+      "ls --format yaml",
+      "ls --format toml",
+      "inspect web",
+      "inspect web nope",
+      "image ls",
+      "images -q",
+      "image ls -v",
+      "image ls --format json",
+      "image ls -q -v",
+      "system df",
+      "system df --format json",
+      "__complete -- ins",
+      "__complete -- image t",
+      "__complete -- rm ",
+      "__complete -- run alp",
+      "__complete -- run --pul",
+      "__complete -- run --pull ",
+      "__complete -- ls --format ",
+    ]
+  ) {
+    const { status, stdout, stderr } = await home.ctr(line.split(" "));
+    text += `$ ctr ${line}\n${stdout}${stderr}[${status}]\n\n`;
+  }
+  await assertGolden(text, "lists.txt");
+});
+
+Deno.test("an empty list is a header, and nothing with -q", async () => {
+  await using home = await TestHome.make();
+  home.engine.on("GET /v1/containers", () => []);
+  const { stdout } = await home.ctr(["ls"]);
+  assertEquals(stdout, "ID  NAME  IMAGE  OS  ARCH  STATE  IP  CPUS  MEMORY  STARTED\n");
+  assertEquals((await home.ctr(["ls", "-q"])).stdout, "");
+});
+
+Deno.test("completion does not start the engine", async () => {
+  assertEquals(await runCtr("/nonexistent/home", ["__complete", "--", "rm", ""]), {
+    status: 0,
+    stdout: "",
+    stderr: "",
+  });
+});
+
+Deno.test("of many containers each gets its turn, once", async () => {
+  await using home = await TestHome.make();
+  home.engine.on("POST /v1/containers/a/stop", () => undefined);
+  home.engine.on("POST /v1/containers/c/stop", () => undefined);
+  const result = await home.ctr(["stop", "-t", "1", "a", "nope", "a", "c"]);
+  assertEquals(result, {
+    status: 1,
+    stdout: "a\nc\n",
+    stderr: "error: the fake has no route POST /v1/containers/nope/stop\n",
+  });
+  assertEquals(home.engine.bodies.find(Boolean), { timeoutMs: 1000 });
+});
+
+Deno.test("wait prints statuses in the order of the names", async () => {
+  await using home = await TestHome.make();
+  const finishedAt = "2026-01-01T00:00:00Z";
+  home.engine.on("POST /v1/containers/slow/wait", async () => {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return { status: 3, reason: "exited", finishedAt };
+  });
+  home.engine.on("POST /v1/containers/quick/wait", () => ({
+    status: 137,
+    reason: "oom",
+    finishedAt,
+  }));
+  assertEquals((await home.ctr(["wait", "slow", "quick"])).stdout, "3\n137\n");
+});
