@@ -47,6 +47,7 @@ type Call struct {
 	done      chan struct{}
 	window    int64 // guarded by conn.mu
 	begun     bool  // the response's headers were sent; used by the handler alone
+	replied   bool  // and the trailers
 }
 
 // Done is closed when the host cancels the call or the connection ends.
@@ -69,6 +70,28 @@ func (c *Call) Send(head, body []byte) error {
 	prefix = binary.BigEndian.AppendUint32(prefix, uint32(len(head)+len(body)))
 	prefix = append(prefix, head...)
 	return c.sendData(prefix[:at], prefix[at:], body)
+}
+
+// Reply sends the only message of an answer, the status and the end of the stream in one write.
+func (c *Call) Reply(message []byte) error {
+	if len(message) > 4<<10 {
+		return c.Send(message, nil)
+	}
+	prefix := append(make([]byte, 0, 128+len(message)), c.responseHeaders()...)
+	n, err := c.reserve(5 + len(message))
+	if err != nil {
+		return err
+	}
+	body := binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message)))
+	body = append(body, message...)
+	out := appendFrameHeader(prefix, n, frameData, 0, c.id)
+	if n < len(body) { // the windows are that small
+		c.giveBack(n)
+		return c.sendData(prefix, body, nil)
+	}
+	out = append(out, body...)
+	c.replied = true
+	return c.conn.write(append(out, c.trailers(nil)...))
 }
 
 // responseHeaders returns the HEADERS frame the first time, then nothing.
@@ -116,6 +139,15 @@ func (c *Call) reserve(want int) (int, error) {
 	}
 }
 
+// giveBack returns what was reserved but not used.
+func (c *Call) giveBack(n int) {
+	c.conn.mu.Lock()
+	defer c.conn.mu.Unlock()
+	c.conn.window += int64(n)
+	c.window += int64(n)
+	c.conn.progress.Broadcast()
+}
+
 func (c *Call) writeData(before, a, b []byte) error {
 	conn := c.conn
 	conn.writing.Lock()
@@ -143,10 +175,10 @@ func (c *Call) run() {
 	c.conn.mu.Lock()
 	alive := c.conn.calls[c.id] == c
 	c.conn.mu.Unlock()
-	if alive {
+	if alive && !c.replied {
 		_ = c.conn.write(c.trailers(err))
-		c.conn.cancel(c.id)
 	}
+	c.conn.cancel(c.id)
 }
 
 func (c *Call) trailers(err error) []byte {

@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// DefaultBytes is the size of a process's buffer when the host asks for none. Throughput over a
-// virtio-serial port grows up to 512 KiB and not beyond; twice that hides a busy host.
-const DefaultBytes = 1 << 20
+// DefaultBytes is the size of a process's buffer when the host asks for none. The host acknowledges
+// every 512 KiB, so that a process goes on while an acknowledgement is under way.
+const DefaultBytes = 2 << 20
 
 const (
 	minBytes = 64 << 10

@@ -21,8 +21,8 @@ import (
 // How long output is waited for when the process has ended but something keeps its streams open.
 const lastOutput = 200 * time.Millisecond
 
-// A pipe holds as much as one message carries, so that a process is interrupted less often.
-const pipeBytes = 256 << 10
+// A large pipe lets a process go on while we are busy with what it wrote before.
+const pipeBytes = 1 << 20
 
 // Streams are the descriptors of a new process and our ends of them.
 type Streams struct {

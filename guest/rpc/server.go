@@ -90,7 +90,7 @@ func unary[Request wire.Message](call *h2.Call, data []byte, request Request, me
 	if err != nil {
 		return statusOf(err)
 	}
-	return call.Send(reply.Append(nil), nil)
+	return call.Reply(reply.Append(nil))
 }
 
 // statusOf maps what the other packages return, once.

@@ -1,0 +1,306 @@
+import type { Duplex } from "node:stream";
+import {
+  create,
+  type DescMessage,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageInitShape,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import { CtrError, withDeadline } from "../core/mod.ts";
+import { Acknowledgements } from "./acknowledgements.ts";
+import type { Call } from "./call.ts";
+import { Connection } from "./connection.ts";
+import { Guest, OutputEventSchema } from "./gen/guest_pb.ts";
+import { beginSession } from "./preamble.ts";
+import {
+  containerMessage,
+  count,
+  name,
+  outputOf,
+  processesOf,
+  processMessage,
+  statsOf,
+  stepsOf,
+} from "./translate.ts";
+import type {
+  ContainerSpec,
+  GuestProcessState,
+  GuestStats,
+  GuestStep,
+  OutputEvent,
+  ProcessSpec,
+  StartedProcess,
+} from "./types.ts";
+
+const PROTOCOL = 1;
+/** A call that only reads or sets something; a guest under emulation may be busy. */
+const QUICK_MS = 30_000;
+const START_MS = 120_000;
+const MAX_REPLY_BYTES = 4 << 20;
+/** What one call carries of input; larger input is sent piece by piece. */
+export const MAX_INPUT_BYTES = 256 * 1024;
+
+export interface ConnectOptions {
+  readonly hostVersion: string;
+  /** A serial port knows no connections, so a session on it begins with a preamble. */
+  readonly transport: "vsock" | "serial";
+  /** For the preamble and the first call together: the guest may still be booting. */
+  readonly deadlineMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Says hello to the guest behind `duplex` and returns its client, which owns the stream from then on.
+ * The guest's clock is set to the host's.
+ *
+ * @throws {CtrError} `timeout`; `unavailable` if the stream ends; `unsupported` if the guest speaks
+ * another protocol.
+ */
+export async function connectGuest(duplex: Duplex, options: ConnectOptions): Promise<GuestClient> {
+  try {
+    return await withDeadline(
+      "waiting for vminitd",
+      options.deadlineMs ?? START_MS,
+      async (signal) => {
+        if (options.transport === "serial") await beginSession(duplex, signal);
+        return await GuestClient.hello(new Connection(duplex), options.hostVersion);
+      },
+      options.signal,
+    );
+  } catch (error) {
+    duplex.destroy();
+    throw error;
+  }
+}
+
+/** What `vminitd` can do, in plain numbers. Every call has a deadline. */
+export class GuestClient {
+  readonly #connection: Connection;
+  readonly #acknowledgements = new Acknowledgements((processId, offset) => {
+    const request = { processId, offset: BigInt(offset) };
+    return this.#call(Guest.method.acknowledge, `acknowledge output of ${processId}`, request);
+  });
+  /** What the guest did between its kernel and listening. */
+  readonly bootSteps: readonly GuestStep[];
+  readonly guestVersion: string;
+  readonly kernelRelease: string;
+
+  private constructor(
+    connection: Connection,
+    about: { bootSteps: GuestStep[]; guestVersion: string; kernelRelease: string },
+  ) {
+    this.#connection = connection;
+    this.bootSteps = about.bootSteps;
+    this.guestVersion = about.guestVersion;
+    this.kernelRelease = about.kernelRelease;
+  }
+
+  static async hello(connection: Connection, hostVersion: string): Promise<GuestClient> {
+    const reply = await unary(connection, Guest.method.hello, "greet the guest", {
+      protocol: PROTOCOL,
+      hostVersion,
+      timeUnixNs: nanoseconds(Date.now()),
+    }, START_MS);
+    if (reply.protocol !== PROTOCOL) {
+      throw new CtrError(
+        "unsupported",
+        `cannot talk to the guest: it speaks protocol ${reply.protocol}, this ctr ${PROTOCOL}`,
+        { hint: "start the container again with this ctr" },
+      );
+    }
+    return new GuestClient(connection, {
+      bootSteps: stepsOf(reply.bootSteps),
+      guestVersion: name(reply.guestVersion, "a version"),
+      kernelRelease: name(reply.kernelRelease, "a version"),
+    });
+  }
+
+  /** Resolves when the connection is gone, whoever closed it. */
+  get closed(): Promise<void> {
+    return this.#connection.closed;
+  }
+
+  close(): void {
+    this.#connection.close();
+  }
+
+  /**
+   * Sets the guest up for a container and starts its first process.
+   *
+   * @throws {CtrError} `command-not-found`, `not-executable`, `not-found` (a disk), `usage`, …
+   */
+  async startContainer(spec: ContainerSpec): Promise<StartedProcess> {
+    const what = `start "${spec.process.args[0] ?? ""}"`;
+    const message = containerMessage(spec);
+    return started(await this.#call(Guest.method.startContainer, what, message, START_MS));
+  }
+
+  async startProcess(containerId: string, process: ProcessSpec): Promise<StartedProcess> {
+    const what = `start "${process.args[0] ?? ""}"`;
+    const message = { containerId, process: processMessage(process) };
+    return started(await this.#call(Guest.method.startProcess, what, message, START_MS));
+  }
+
+  /**
+   * The output from an offset on, and the exit. Pulled: what is not asked for stays in the guest,
+   * and the process waits when the guest's buffer is full.
+   */
+  async *output(
+    processId: string,
+    from: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<OutputEvent, void> {
+    const request = { processId, fromOffset: BigInt(from) };
+    const method = Guest.method.output;
+    const call = await begin(this.#connection, method, `follow process ${processId}`, request);
+    const abort = () => call.cancel(cancelled(signal));
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      let expected = from;
+      for (let bytes; (bytes = await call.next());) {
+        const event = outputOf(fromBinary(OutputEventSchema, bytes), expected);
+        yield event;
+        if (event.kind === "exit") return;
+        expected = event.offset + event.data.length;
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      call.cancel(cancelled(signal));
+    }
+  }
+
+  /**
+   * Frees the guest's buffer up to an offset, soon: small steps are gathered, because each costs the
+   * guest as much as a piece of output does.
+   */
+  async acknowledge(processId: string, offset: number): Promise<void> {
+    await this.#acknowledgements.upTo(processId, offset);
+  }
+
+  /**
+   * Hands input to a process. Waits for the process to read it, so only `signal` ends it early.
+   *
+   * @returns The offset of the next byte that is wanted.
+   */
+  async writeInput(
+    processId: string,
+    input: { readonly offset: number; readonly data: Uint8Array; readonly close: boolean },
+    signal?: AbortSignal,
+  ): Promise<number> {
+    const data = input.data.subarray(0, MAX_INPUT_BYTES);
+    const call = await begin(this.#connection, Guest.method.writeInput, `write to ${processId}`, {
+      processId,
+      offset: BigInt(input.offset),
+      data: data as Uint8Array<ArrayBuffer>,
+      close: input.close && data.length === input.data.length,
+    });
+    const abort = () => call.cancel(cancelled(signal));
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      const reply = fromBinary(Guest.method.writeInput.output, await call.single());
+      return count(reply.offset, "an offset");
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async resize(processId: string, rows: number, columns: number): Promise<void> {
+    const request = { processId, rows, columns };
+    await this.#call(Guest.method.resize, `resize the terminal of ${processId}`, request);
+  }
+
+  /** @param options `all`: every process of the container. */
+  async signal(
+    processId: string,
+    signal: number,
+    options: { readonly all: boolean } = { all: false },
+  ): Promise<void> {
+    const request = { processId, signal, all: options.all };
+    await this.#call(Guest.method.signal, `signal process ${processId}`, request);
+  }
+
+  async processes(): Promise<readonly GuestProcessState[]> {
+    return processesOf(
+      (await this.#call(Guest.method.listProcesses, "list processes", {})).processes,
+    );
+  }
+
+  /** Drops an ended process and its buffer. */
+  async forget(processId: string): Promise<void> {
+    this.#acknowledgements.drop(processId);
+    await this.#call(Guest.method.forgetProcess, `forget process ${processId}`, { processId });
+  }
+
+  async setTime(unixMs: number): Promise<void> {
+    const request = { timeUnixNs: nanoseconds(unixMs) };
+    await this.#call(Guest.method.setTime, "set the guest's clock", request);
+  }
+
+  async stats(containerId: string): Promise<GuestStats> {
+    return statsOf(await this.#call(Guest.method.stats, "read counters", { containerId }));
+  }
+
+  /** Ends every process, unmounts, trims and syncs. */
+  async shutdown(graceMs: number): Promise<void> {
+    await this.#call(Guest.method.shutdown, "shut down", { graceMs }, graceMs + QUICK_MS);
+  }
+
+  #call<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    what: string,
+    request: MessageInitShape<I>,
+    deadlineMs = QUICK_MS,
+  ): Promise<MessageShape<O>> {
+    return unary(this.#connection, method, what, request, deadlineMs);
+  }
+}
+
+async function unary<I extends DescMessage, O extends DescMessage>(
+  connection: Connection,
+  method: DescMethodUnary<I, O>,
+  what: string,
+  request: MessageInitShape<I>,
+  deadlineMs: number,
+): Promise<MessageShape<O>> {
+  const reply = await withDeadline(what, deadlineMs, async (signal) => {
+    const call = await begin(connection, method, what, request);
+    signal.addEventListener("abort", () => call.cancel(signal.reason), { once: true });
+    return await call.single();
+  });
+  return fromBinary(method.output, reply);
+}
+
+async function begin<I extends DescMessage, O extends DescMessage>(
+  connection: Connection,
+  method: DescMethodUnary<I, O> | DescMethodServerStreaming<I, O>,
+  what: string,
+  request: MessageInitShape<I>,
+): Promise<Call> {
+  const path = `/${method.parent.typeName}/${method.name}`;
+  const bytes = toBinary(method.input, create(method.input, request));
+  return await connection.call(path, bytes, { what, limit: MAX_REPLY_BYTES });
+}
+
+function started(reply: MessageShape<typeof Guest.method.startProcess.output>): StartedProcess {
+  return {
+    pid: reply.pid,
+    atMs: Number(reply.startedUnixNs) / 1e6,
+    steps: stepsOf(reply.steps),
+    forkExecMs: Number(reply.forkExecNs) / 1e6,
+  };
+}
+
+function nanoseconds(unixMs: number): bigint {
+  return BigInt(Math.round(unixMs * 1000)) * 1000n;
+}
+
+function cancelled(signal: AbortSignal | undefined): Error {
+  return signal?.reason instanceof Error
+    ? signal.reason
+    : new CtrError("cancelled", "the call was cancelled");
+}
