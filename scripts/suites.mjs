@@ -170,6 +170,9 @@ function runCommand([program, ...rest], seconds) {
         process.kill(-child.pid, signal);
       } catch { /* it has ended */ }
     };
+    for (const signal of ["SIGINT", "SIGTERM"]) {
+      process.removeAllListeners(signal).on(signal, () => (end("SIGKILL"), process.exit(130)));
+    }
     const timer = setTimeout(() => {
       late = true;
       end("SIGTERM");
