@@ -16,7 +16,7 @@ export const SOURCE_RULES: readonly Rule[] = [
   {
     name: "only main.ts ends the process",
     applies: (path) => isSource(path),
-    forbidden: /\bDeno\.exit\b|\bprocess\.exit\(/,
+    forbidden: /\bDeno\.exit\b/,
   },
   {
     name: "only host/ and the chooser of hypervisor/ ask which system this is",
