@@ -41,8 +41,7 @@ export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
     ...["-object", "rng-random,id=entropy,filename=/dev/urandom"],
     ...["-device", "virtio-rng-device,rng=entropy"],
     ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
-    ...disk({ path: config.bootDisk, readonly: true, serial: "boot" }, 0),
-    ...config.disks.flatMap((each, at) => disk(each, at + 1)),
+    ...disks(config),
     ...config.nics.flatMap(nic),
     ...["-sandbox", SANDBOX],
   ];
@@ -84,10 +83,18 @@ function rpc({ cid }: HostChoices): string[] {
 }
 
 /**
+ * The boot disk must be the kernel's `vda`; the others go by serial. A kernel that is told its devices
+ * by ACPI counts them as they are listed here, one that is told by device tree counts backwards.
+ */
+function disks({ architecture, bootDisk, disks }: VmConfig): string[] {
+  const boot = { path: bootDisk, readonly: true, serial: "boot" };
+  const groups = [boot, ...disks].map(disk);
+  return (architecture === "arm64" ? groups.reverse() : groups).flat();
+}
+
+/**
  * `cache=writeback` with flushes honoured: what the guest syncs is on the host's disk, what it does
  * not sync costs nothing. Discards and zeroes become holes, so a disk pays for what it holds.
- *
- * The kernel numbers disks as they are listed, so the boot disk is `vda`; the others go by serial.
  */
 function disk({ path, readonly, serial }: Disk, at: number): string[] {
   if (!/^[\x21-\x7e]{1,20}$/.test(serial) || serial.includes(",")) {

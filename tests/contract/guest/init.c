@@ -43,7 +43,7 @@ int main(void) {
         for (int i = 0; i < 500; i++) say(words);
     }
     int port = -1;
-    for (int bus = 0; bus < 8 && port < 0; bus++) {
+    for (int bus = 0; bus < 32 && port < 0; bus++) {
         for (int at = 0; at < 4 && port < 0; at++) {
             snprintf(path, sizeof path, "/sys/class/virtio-ports/vport%dp%d/name", bus, at);
             if (slurp(path, line, sizeof line) < 0 || strncmp(line, "ctr.rpc", 7)) continue;

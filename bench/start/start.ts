@@ -1,0 +1,60 @@
+/**
+ * How long a guest takes from the start of its monitor to the first answer of vminitd, beside a guest
+ * of the same kernel and devices whose init is next to nothing.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { chooseHypervisor, type Vm } from "../../src/hypervisor/mod.ts";
+import { findGuestAssets } from "../../src/vm/guest_assets.ts";
+import { alternate, median, ms, printTable, ratio } from "../table.ts";
+import { referenceDisk } from "./reference.ts";
+import { startVm, untilHello, untilLine } from "./vms.ts";
+
+const LIMIT = 1.15;
+
+/** @returns False when a promise is broken. */
+export async function run(args: string[]): Promise<boolean> {
+  const root = await Deno.makeTempDir({ prefix: "ctr-bench-start-" });
+  try {
+    const hypervisor = chooseHypervisor({ stateFolder: join(root, "state") });
+    const { kernel, bootDisk } = await findGuestAssets("amd64");
+    const reference = await referenceDisk(root);
+    let accelerator = "";
+    const start = async (disk: string): Promise<[Vm, string]> => {
+      const folder = await Deno.makeTempDir({ dir: root });
+      const vm = await startVm(hypervisor, folder, kernel, disk);
+      accelerator = vm.accelerator;
+      return [vm, folder];
+    };
+    const { a, b } = await alternate(
+      async () => await ended(untilHello, ...await start(bootDisk)),
+      async () => await ended(untilLine, ...await start(reference)),
+      { rounds: args.includes("--quick") ? 3 : 9 },
+    );
+    const [ours, theirs] = [median(a), median(b)];
+    console.log(`accelerator: ${accelerator}`);
+    return printTable([{
+      what: "monitor start → vminitd's answer, beside a bare guest",
+      ours: ms(ours),
+      peer: ms(theirs),
+      ratio: ratio(ours, theirs),
+      limit: `${LIMIT}×`,
+      kept: ours <= LIMIT * theirs,
+    }]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+}
+
+async function ended(
+  measure: (vm: Vm, folder: string) => Promise<number>,
+  vm: Vm,
+  folder: string,
+): Promise<number> {
+  try {
+    return await measure(vm, folder);
+  } finally {
+    await vm.kill();
+  }
+}
