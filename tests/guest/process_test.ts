@@ -284,6 +284,10 @@ Deno.test("a process in a guest", { sanitizeOps: false, sanitizeResources: false
       terminal: true,
       input: true,
     });
+    for await (const event of guest.output("int", 0)) {
+      ok(event.kind === "data"); // it says that it is ready
+      break;
+    }
     await guest.writeInput("int", { offset: 0, data: new Uint8Array([3]), close: false });
     equal((await collect(guest, "int")).exit.status, 42);
   });

@@ -86,6 +86,8 @@ export class TestVm implements AsyncDisposable {
     const socket = join(folder, `rpc-${crypto.randomUUID().slice(0, 8)}.sock`);
     const console = `${socket}.console`;
     const disks = [{ path: disk, serial: "boot", readonly: true }, ...options.disks ?? []];
+    // The "virt" machine hands its transports out from the last one on, so what comes last is vda.
+    if (arch === "arm64") disks.reverse();
     const append = [
       "console=hvc0 quiet root=/dev/vda rootfstype=ext4 ro init=/vminitd panic=-1",
       "mitigations=off",
