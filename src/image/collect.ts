@@ -1,6 +1,8 @@
+import { isCtrError } from "../core/mod.ts";
 import { type Descriptor, type Digest, hexOf, isDigest } from "../oci/mod.ts";
+import { readIndexFile } from "./index_file.ts";
 import { readImage, storedTarget, walk } from "./graph.ts";
-import { leasedDigests } from "./lease.ts";
+import { leasedDigests, lockLeases } from "./lease.ts";
 import { diskIds } from "./layer_disks.ts";
 import { tryLockObject } from "./object_lock.ts";
 import { removeIfThere } from "./paths.ts";
@@ -17,13 +19,26 @@ export async function neededBy(store: Store, roots: Iterable<Descriptor>): Promi
   const needed: Needed = { blobs: new Set(), disks: new Set() };
   const manifests = new Map<Digest, Descriptor>();
   for (const root of roots) {
-    await walk(root, storedTarget(store.content), 0, (descriptor) => {
-      needed.blobs.add(descriptor.digest);
-      manifests.set(descriptor.digest, descriptor);
-    });
+    await unlessDamaged(() =>
+      walk(root, storedTarget(store.content), 0, (descriptor) => {
+        needed.blobs.add(descriptor.digest);
+        manifests.set(descriptor.digest, descriptor);
+      })
+    );
   }
-  for (const descriptor of manifests.values()) await addImage(store, descriptor, needed);
+  for (const descriptor of manifests.values()) {
+    await unlessDamaged(() => addImage(store, descriptor, needed));
+  }
   return needed;
+}
+
+/** An image whose documents are damaged must not keep others, or itself, from being removed. */
+async function unlessDamaged(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isCtrError(error)) throw error;
+  }
 }
 
 async function addImage(store: Store, descriptor: Descriptor, needed: Needed): Promise<void> {
@@ -32,15 +47,20 @@ async function addImage(store: Store, descriptor: Descriptor, needed: Needed): P
   needed.blobs.add(target.manifest.config.digest);
   for (const { digest } of target.manifest.layers) needed.blobs.add(digest);
   // Artifacts that are not images have blobs but no disks.
-  const image = await readImage(store.content, descriptor).catch(() => undefined);
+  const image = await readImage(store.content, descriptor);
   for (const id of image ? diskIds(store.disks.plan(image.layers)) : []) needed.disks.add(id);
 }
 
-/** What references, other tools' entries and containers lead to. */
+/**
+ * What references, other tools' entries and containers lead to.
+ *
+ * The index says it, not the table: the table follows a moment later.
+ */
 async function neededNow(store: Store): Promise<Needed> {
+  const { images, foreign } = await readIndexFile(store.paths);
   return await neededBy(store, [
-    ...store.records.list().map(({ descriptor }) => descriptor),
-    ...await store.records.foreign(),
+    ...images.map(({ descriptor }) => descriptor),
+    ...foreign,
     ...usedDescriptors(store),
   ]);
 }
@@ -58,8 +78,7 @@ export interface Collected {
 /**
  * Deletes blobs and disks that nothing needs.
  *
- * Leases are read before the names: whoever has let go of a lease by then has its name on record. An
- * object that came to be needed later is seen when its lock is held (see `lease.ts`).
+ * Leases are read before the names: whoever has let go of a lease by then has its name on record.
  */
 export async function collect(store: Store): Promise<Collected> {
   const needs = new Needs(store);
@@ -104,10 +123,10 @@ class Needs {
     return this.#known.needed[kind].has(digest);
   }
 
-  /** The index is replaced as a whole, so a change gives it another inode or time. */
+  /** Read before what it stands for, so that a change in between is seen the next time. */
   async #state(): Promise<string> {
-    const info = await Deno.stat(this.#store.paths.index).catch(() => undefined);
-    return [info?.ino, info?.mtime?.getTime(), ...this.#store.usedManifests()].join();
+    const index = await Deno.readTextFile(this.#store.paths.index).catch(() => "");
+    return [...this.#store.usedManifests(), index].join();
   }
 }
 
@@ -121,7 +140,9 @@ async function deleteIfFree(
   if (await needs.has(kind, digest)) return undefined;
   const name = `${kind === "blobs" ? "blob" : "disk"}-${hexOf(digest)}`;
   await using lock = await tryLockObject(store.paths.lock(name));
-  if (!lock || await needs.has(kind, digest)) return undefined;
+  if (!lock) return undefined;
+  using _step = await lockLeases(store.paths, true); // see lease.ts
+  if (await needs.has(kind, digest)) return undefined;
   return await removeCounted(
     kind === "blobs" ? store.paths.blob(digest) : store.paths.disk(digest),
   );

@@ -7,16 +7,18 @@ import { removeIfThere, type StorePaths } from "./paths.ts";
 /**
  * A list of digests that may not be collected while its process lives: blobs, diff IDs, chain IDs.
  *
- * Whoever needs an object adds it here first, then takes the object's lock, then looks whether it is
- * there. Whoever collects takes the object's lock first and then reads the leases. So an object is
- * seen as needed, or is gone before it is looked for.
+ * Whoever needs an object adds it here first, and then looks whether it is there. Whoever collects
+ * reads the leases and deletes in one step, with the folder of leases locked, and `add` returns only
+ * when no such step is under way. So an object is seen as needed, or is gone before it is looked for.
  */
 class Lease implements ImageLease {
+  #paths: StorePaths;
   #path: string;
   #lock: ObjectLock;
 
-  constructor(path: string, lock: ObjectLock) {
-    this.#path = path;
+  constructor(paths: StorePaths, id: string, lock: ObjectLock) {
+    this.#paths = paths;
+    this.#path = join(paths.leases, id);
     this.#lock = lock;
   }
 
@@ -26,6 +28,7 @@ class Lease implements ImageLease {
       append: true,
       mode: 0o600,
     });
+    (await lockLeases(this.#paths, false)).close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -37,7 +40,19 @@ class Lease implements ImageLease {
 export async function takeLease(paths: StorePaths): Promise<ImageLease> {
   const id = crypto.randomUUID();
   const lock = await lockObject(paths.lock(`lease-${id}`));
-  return new Lease(join(paths.leases, id), lock);
+  return new Lease(paths, id, lock);
+}
+
+/** Locks the folder itself, so that there is no lock file to clean up. Closing it lets go. */
+export async function lockLeases(paths: StorePaths, exclusive: boolean): Promise<Deno.FsFile> {
+  const folder = await Deno.open(paths.leases, { read: true });
+  try {
+    await folder.lock(exclusive);
+    return folder;
+  } catch (error) {
+    folder.close();
+    throw error;
+  }
 }
 
 /** All digests that living processes need. Leases of dead ones are removed on the way. */

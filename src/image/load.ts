@@ -4,6 +4,7 @@ import { fileBytes, plainArchive } from "./archive_bytes.ts";
 import { folderMembers, type Member, tarMembers } from "./archive_members.ts";
 import { collectThese } from "./collect.ts";
 import type { BlobSize } from "./content.ts";
+import { completeDisks } from "./complete_disks.ts";
 import { withAction } from "./disk_errors.ts";
 import { presentImages } from "./resolve.ts";
 import type { ImageLease } from "./images.ts";
@@ -172,11 +173,11 @@ async function unpackFor(
   const present = await presentImages(store, image.descriptor);
   for (const { layers, platform } of present) {
     if (platform.architecture !== store.hostPlatform.architecture) continue;
-    await lease.add(...diskIds(store.disks.plan(layers)), ...layers.map(({ diffId }) => diffId));
+    await lease.add(...diskIds(store.disks.plan(layers)));
     for (const { digest, size } of layers) {
       options.onProgress?.({ kind: "layer", digest, phase: "unpacking", current: 0, total: size });
     }
-    await store.disks.complete(layers, { signal: options.signal });
+    await completeDisks(store, layers, { signal: options.signal });
     for (const { digest, size } of layers) {
       options.onProgress?.({ kind: "layer", digest, phase: "done", current: size, total: size });
     }

@@ -84,6 +84,7 @@ async function pullLeased(
 async function resolve(pull: Pull): Promise<Descriptor> {
   const { store, reference, group, options, lease } = pull;
   const call = { scheme: options.scheme, signal: group.signal };
+  if (reference.digest) await lease.add(reference.digest);
   const pinned = reference.digest && await stored(store, reference.digest);
   if (pinned) return pinned;
   const known = await store.registry.resolve(reference, call);
@@ -97,7 +98,7 @@ async function resolve(pull: Pull): Promise<Descriptor> {
 }
 
 async function stored({ content }: Store, digest: Digest): Promise<Descriptor | undefined> {
-  const bytes = await content.read(digest, MAX_MANIFEST_BYTES);
+  const bytes = await content.readSound(digest, MAX_MANIFEST_BYTES);
   return bytes && trueDescriptor(bytes, { digest, size: bytes.length, mediaType: "" });
 }
 
@@ -112,7 +113,7 @@ type FetchTarget = (descriptor: Descriptor) => Promise<Target>;
 function fetchedTarget({ store, reference, group, options, lease }: Pull): FetchTarget {
   return async (descriptor) => {
     await lease.add(descriptor.digest);
-    let bytes = await store.content.read(descriptor.digest, MAX_MANIFEST_BYTES);
+    let bytes = await store.content.readSound(descriptor.digest, MAX_MANIFEST_BYTES);
     if (!bytes) {
       const call = { scheme: options.scheme, signal: group.signal, expected: descriptor };
       bytes = (await store.registry.manifest(reference, call)).bytes;
@@ -206,15 +207,15 @@ async function pullConfig(
     store.paths.lock(`blob-${descriptor.digest.slice(7)}`),
     group.signal,
   );
-  if (!await store.content.has(descriptor)) {
-    await fetchBlob(store.content, store.registry, descriptor, {
-      reference,
-      scheme: options.scheme,
-      signal: group.signal,
-      onBytes: () => {},
-    });
+  let bytes = await store.content.readSound(descriptor.digest, MAX_CONFIG_BYTES);
+  if (!bytes) {
+    const { signal } = group;
+    const { scheme } = options;
+    const onBytes = () => {};
+    const { content, registry } = store;
+    await fetchBlob(content, registry, descriptor, { reference, scheme, signal, onBytes });
+    bytes = await content.read(descriptor.digest, MAX_CONFIG_BYTES);
   }
-  const bytes = await store.content.read(descriptor.digest, MAX_CONFIG_BYTES);
   const config = parseImageConfig(bytes!, "its configuration");
   const wanted = options.platform === "all" ? undefined : options.platform ?? store.hostPlatform;
   const unnamed = manifest.platform === undefined && config.architecture !== "";
@@ -231,14 +232,16 @@ function fits(config: ImageConfig, wanted: Platform): boolean {
 
 /** False for a layer that is part of a merged disk which is there already. */
 async function needsDisk(
-  { store, options }: Pull,
+  { store, options, lease }: Pull,
   layers: readonly LayerBlob[],
   at: number,
 ): Promise<boolean> {
   if (options.unpack === false) return false;
   const { merged, mergedId } = store.disks.plan(layers);
   const isMerged = merged.some(({ diffId }) => diffId === layers[at]!.diffId);
-  return !isMerged || mergedId === undefined || !await store.disks.has(mergedId);
+  if (!isMerged || mergedId === undefined) return true;
+  await lease.add(mergedId);
+  return !await store.disks.has(mergedId);
 }
 
 /** A VM gets only so many disks: the lower layers of a long image become one. */

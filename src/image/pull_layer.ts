@@ -1,7 +1,9 @@
+import { isCtrError } from "../core/mod.ts";
 import type { Descriptor } from "../oci/mod.ts";
 import { hexOf, layerCompression } from "../oci/mod.ts";
 import { checkDigest, fetchBlob } from "./fetch_blob.ts";
 import { lockObject } from "./object_lock.ts";
+import { removeIfThere } from "./paths.ts";
 import type { Pull } from "./pull.ts";
 import type { LayerBlob, LayerPhase } from "./types.ts";
 
@@ -26,8 +28,9 @@ export function pullLayer(pull: Pull, layer: Descriptor, paired: () => Promise<P
     const { store } = pull;
     const { signal } = pull.group;
     await using _lock = await lockObject(store.paths.lock(`blob-${hexOf(layer.digest)}`), signal);
-    if (await store.content.has(layer)) await fromBlob(pull, await paired(), report);
-    else await fromRegistry(pull, layer, paired, report);
+    const isHere = await store.content.has(layer);
+    if (isHere && await fromBlob(pull, await paired(), report)) return;
+    await fromRegistry(pull, layer, paired, report);
   });
 }
 
@@ -38,22 +41,32 @@ function reporter({ options }: Pull, { digest, size }: Descriptor): Report {
     options.onProgress?.({ kind: "layer", digest, phase, current, total: size });
 }
 
+/** @returns False if the blob turned out to have changed since it was verified. */
 async function fromBlob(
   pull: Pull,
   { layer, needsDisk }: PairedLayer,
   report: Report,
-): Promise<void> {
+): Promise<boolean> {
   const { store, lease, group } = pull;
   await lease.add(layer.diffId);
   if (!needsDisk || await store.disks.has(layer.diffId)) {
-    return report("exists", layer.size);
+    report("exists", layer.size);
+    return true;
   }
   report("unpacking", 0);
-  await store.disks.make(layer, () => layer.path, {
-    signal: group.signal,
-    onBytes: (bytes) => report("unpacking", bytes),
-  });
+  try {
+    await store.disks.make(layer, () => layer.path, {
+      signal: group.signal,
+      onBytes: (bytes) => report("unpacking", Math.min(bytes, layer.size)),
+    });
+  } catch (error) {
+    if (!isCtrError(error, "bad-data")) throw error;
+    store.log.warn("a layer's blob is damaged, fetching it again", { digest: layer.digest });
+    await removeIfThere(layer.path);
+    return false;
+  }
   report("done", layer.size);
+  return true;
 }
 
 async function fromRegistry(

@@ -8,6 +8,7 @@ import {
   formatReference,
   type Platform,
 } from "../oci/mod.ts";
+import { completeDisks } from "./complete_disks.ts";
 import { withAction } from "./disk_errors.ts";
 import { type ImageManifest, manifestsOf, readImage, storedTarget } from "./graph.ts";
 import type { NamedImage } from "./index_file.ts";
@@ -123,7 +124,7 @@ async function withDisks(
     configDigest: manifest.config.digest,
     platform,
     config,
-    layerDisks: await store.disks.complete(layers, { signal: options.signal }),
+    layerDisks: await completeDisks(store, layers, { signal: options.signal }),
     layers,
     chainId: chainIds(config.rootfs.diff_ids).at(-1),
   };

@@ -91,6 +91,8 @@ Deno.test("a reference reads the same after it was written, whole and familiar",
     (domain, path, tag, digest) => {
       const text = `${domain === undefined ? "" : `${domain}/`}${path.join("/")}` +
         `${tag === undefined ? "" : `:${tag}`}${digest ? `@${D}` : ""}`;
+      // Without a host a first part with a dot would be one.
+      if (domain === undefined && path.length > 1 && path[0]!.includes(".")) return;
       if (/^[0-9a-f]{64}$/.test(text)) return;
       const reference = parseReference(text);
       assert.deepEqual(parseReference(formatReference(reference)), reference);

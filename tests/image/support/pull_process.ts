@@ -5,7 +5,7 @@ import { parsePlatform } from "../../../src/oci/mod.ts";
 
 const [home, reference] = Deno.args;
 const db = new DatabaseSync(`${home}/state.db`);
-db.exec("PRAGMA journal_mode = WAL");
+db.exec("PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL");
 const images = await openImages({ home: home!, db, registry: { credentials: [] } });
 console.log("ready");
 await images.pull(reference!, { platform: parsePlatform("linux/amd64") });
