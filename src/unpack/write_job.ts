@@ -1,5 +1,6 @@
 /** The second half of a layer, in its worker: diff ID, tar, ext4, flush. */
 import { createHash } from "node:crypto";
+import { EarlyFlush } from "./early_flush.ts";
 import { LayerDisk } from "./layer_disk.ts";
 import type { PortMessage, WriteJob, Written } from "./protocol.ts";
 
@@ -7,6 +8,7 @@ import type { PortMessage, WriteJob, Written } from "./protocol.ts";
 export function runWriteJob(job: WriteJob): Promise<Written> {
   const { promise, resolve, reject } = Promise.withResolvers<Written>();
   const file = Deno.openSync(job.disk, { write: true });
+  const flush = new EarlyFlush(job.disk);
   const hash = createHash("sha256");
   const layer = new LayerDisk(file, job.limits);
   job.port.onmessage = ({ data }: MessageEvent<PortMessage>) => {
@@ -15,6 +17,7 @@ export function runWriteJob(job: WriteJob): Promise<Written> {
         const bytes = new Uint8Array(data.buffer, 0, data.length);
         hash.update(bytes);
         layer.push(bytes);
+        flush.wrote(bytes.length);
         job.port.postMessage(data.buffer, [data.buffer]);
         return;
       }
@@ -34,6 +37,7 @@ export function runWriteJob(job: WriteJob): Promise<Written> {
   };
   return promise.finally(() => {
     job.port.close();
+    flush[Symbol.dispose]();
     file.close();
   });
 }
