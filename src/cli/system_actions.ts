@@ -1,11 +1,14 @@
 import { SystemDf, SystemStatus } from "../api/mod.ts";
-import { CTR_VERSION, ENGINE_SOCKET } from "../api/wire/mod.ts";
+import { CTR_VERSION } from "../api/wire/mod.ts";
 import { formatSize } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { prettyJson } from "./json.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
 import { seconds } from "./settings.ts";
+
+/** An engine that has stopped its containers has only files to close. */
+const ENDED_MS = 10_000;
 
 interface FormatFlags {
   readonly format: Format;
@@ -20,9 +23,11 @@ export async function stopEngine(app: App, flags: { readonly time?: string }): P
   const request = flags.time === undefined ? {} : { timeoutMs: seconds("--time", flags.time) };
   const engine = await app.runningEngine();
   if (engine === undefined) return app.stderr.line("note: the engine does not run");
+  const { pid } = await engine.get("/version") as { pid: number };
+  const { daemonGone, processStart } = await import("../host/mod.ts");
+  const start = await processStart(pid);
   await engine.post("/shutdown", request, {});
-  const { untilGone } = await import("./engine_start.ts");
-  await untilGone(`${await app.home()}/${ENGINE_SOCKET}`);
+  if (start !== undefined) await daemonGone({ pid, start }, ENDED_MS);
 }
 
 /** Never starts the engine; ends with 1 when it does not run. */

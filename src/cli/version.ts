@@ -10,7 +10,7 @@ export function versionCommand(app: App): Command {
         .default("text"),
     )
     .action(({ format }: { format: string }) => {
-      const facts = { deno: Deno.version.deno, os: Deno.build.os, version: CTR_VERSION };
+      const facts = { deno: Deno.version.deno, version: CTR_VERSION };
       app.stdout.line(format === "json" ? JSON.stringify(facts) : versionLine());
     });
 }

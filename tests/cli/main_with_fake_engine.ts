@@ -1,5 +1,5 @@
 /** `ctr`, except that its engine is the fake one: for tests of how an engine is started. */
-import { FakeEngine } from "./fake_engine.ts";
+import { FakeEngine, version } from "./fake_engine.ts";
 
 if (Deno.args[0] === "engine") {
   const home = Deno.env.get("CTR_HOME")!;
@@ -9,6 +9,7 @@ if (Deno.args[0] === "engine") {
     Deno.exit(3);
   }
   const engine = await FakeEngine.listen(home);
+  engine.on("GET /v1/version", () => ({ ...version(), pid: Deno.pid }));
   engine.on("GET /v1/containers", () => []);
   engine.on("POST /v1/shutdown", (_request, response) => {
     response.writeHead(204).end(() => Deno.exit(0));

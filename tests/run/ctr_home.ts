@@ -1,0 +1,130 @@
+/** `ctr` as a user meets it: the real engine, real VMs, a home of its own that must be left clean. */
+const ROOT = new URL("../../", import.meta.url).pathname;
+const BUNDLE = `${ROOT}dist/bundle/main.js`;
+const FLAGS = ["run", "-A", "--quiet", "--no-prompt", "--unstable-vsock"];
+
+export interface Result {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Record<string, string>;
+}
+
+/** `$CTR_TEST_REGISTRY/name`, or `undefined` where there is no registry: such tests are skipped. */
+export function testImage(name: string): string | undefined {
+  const registry = Deno.env.get("CTR_TEST_REGISTRY");
+  return registry && `${registry}/${name}`;
+}
+
+export const BUSYBOX = testImage("busybox:latest") ?? "";
+export const DEBIAN = testImage("debian:12") ?? "";
+
+/** A test that needs the registry. */
+export function vmTest(name: string, body: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, ignore: BUSYBOX === "", fn: body });
+}
+
+export async function ctrHome(): Promise<CtrHome> {
+  // Short, because the path of a unix socket has at most 107 bytes.
+  return new CtrHome(await Deno.makeTempDir({ dir: "/tmp", prefix: "ctr-run-" }));
+}
+
+export class CtrHome implements AsyncDisposable {
+  readonly #children: Deno.ChildProcess[] = [];
+
+  constructor(readonly path: string) {}
+
+  async ctr(args: readonly string[], options: RunOptions = {}): Promise<Result> {
+    const child = await this.spawn(args, options);
+    const { stdin } = options;
+    if (stdin !== undefined) {
+      const writer = child.stdin.getWriter();
+      const bytes = typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin;
+      writer.write(bytes).then(() => writer.close()).catch(() => {});
+    }
+    const late = setTimeout(() => child.kill("SIGKILL"), 120_000);
+    const { code, stdout, stderr } = await child.output();
+    clearTimeout(late);
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { status: code, stdout: text(stdout), stderr: told(text(stderr)) };
+  }
+
+  async spawn(args: readonly string[], options: RunOptions = {}): Promise<Deno.ChildProcess> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: [...await this.command(), ...args],
+      env: { CTR_HOME: this.path, ...options.env },
+      stdin: options.stdin === undefined ? "null" : "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#children.push(child);
+    return child;
+  }
+
+  async command(): Promise<string[]> {
+    const bundled = await Deno.stat(BUNDLE).then(() => true, () => false);
+    return bundled ? [...FLAGS, "--no-config", BUNDLE] : [...FLAGS, `${ROOT}main.ts`];
+  }
+
+  async #left(): Promise<string[]> {
+    for (const until = performance.now() + ENDING_MS;;) {
+      const left = [...await processesOf(this.path), ...await socketsOf(this.path)];
+      if (left.length === 0 || performance.now() > until) return left;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** Stops the engine with all that runs, and fails if something is left behind. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { status, stderr } = await this.ctr(["system", "stop", "-t", "1"]);
+    const log = await Deno.readTextFile(`${this.path}/run/engine.log`).catch(() => "");
+    const left = await this.#left();
+    for (const pid of left) if (/^\d+ /.test(pid)) kill(Number.parseInt(pid));
+    await Deno.remove(this.path, { recursive: true });
+    if (status !== 0) throw new Error(`system stop ended with ${status}: ${stderr}\n${log}`);
+    if (left.length > 0) throw new Error(`left behind: ${left.join(", ")}\n${log}`);
+  }
+}
+
+/** How long an engine that ends by itself, because nothing lives in it, may take to be gone. */
+const ENDING_MS = 3000;
+
+/** Standard error without what depends on the host and not on the test. */
+function told(stderr: string): string {
+  return stderr.split("\n").filter((line) => !/^note: guests run in emulation/.test(line))
+    .join("\n");
+}
+
+/** `pid command` of each process that works in the home or was told of it. */
+async function processesOf(home: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name) || Number(name) === Deno.pid) continue;
+    try {
+      const command = (await Deno.readTextFile(`/proc/${name}/cmdline`)).replaceAll("\0", " ");
+      const folder = await Deno.readLink(`/proc/${name}/cwd`);
+      if (command.includes(home) || folder.startsWith(home)) found.push(`${name} ${command}`);
+    } catch { /* it has ended meanwhile */ }
+  }
+  return found;
+}
+
+async function socketsOf(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(folder)) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory) found.push(...await socketsOf(path));
+    else if ((await Deno.lstat(path)).isSocket) found.push(path);
+  }
+  return found;
+}
+
+function kill(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch { /* it has ended meanwhile */ }
+}
