@@ -5,6 +5,7 @@ import type { Containers } from "../container/mod.ts";
 import { ENGINE_SOCKET } from "../api/mod.ts";
 import { CtrError, isCtrError, type Log } from "../core/mod.ts";
 import { shortSocketPath } from "../host/mod.ts";
+import { closeOnExec } from "./close_on_exec.ts";
 import { readAttach, serveAttach } from "./attach.ts";
 import { errorBody, httpStatus } from "./http_errors.ts";
 import type { Idle } from "./idle.ts";
@@ -37,6 +38,7 @@ export async function listen(parts: ServerParts): Promise<Server> {
   server.once("error", reject);
   server.listen({ path: short.path }, resolve);
   await promise;
+  closeOnExec(server);
   await Deno.chmod(path, 0o600);
   return server;
 }
