@@ -8,7 +8,7 @@ import { type SampleImage, sampleImage, writeLayout } from "./support/samples.ts
 import { realRegistry, run, skopeo, tempFolder, testWith } from "./support/tools.ts";
 
 const AMD64 = parsePlatform("linux/amd64");
-const TOOLS = { tools: ["docker-registry", "skopeo"] };
+const TOOLS = { tools: ["docker-registry", "skopeo", "e2fsck", "gzip", "zstd"] };
 const REAL = { unpacker: () => import("../../src/unpack/mod.ts") };
 
 /** The digest of the manifest that skopeo sees. */

@@ -6,7 +6,11 @@ export interface Needs {
 }
 
 /** Registers a test, or says loudly what it lacks. The only place here where a test is skipped. */
-export function testWith(needs: Needs, name: string, run: () => Promise<void>): void {
+export function testWith(
+  needs: Needs,
+  name: string,
+  run: (t: Deno.TestContext) => Promise<void>,
+): void {
   const missing = (needs.tools ?? []).filter((tool) => !isInstalled(tool));
   if (needs.root && Deno.uid() !== 0) missing.push("root");
   if (missing.length > 0) console.error(`SKIPPED ${name}: needs ${missing.join(", ")}`);
