@@ -28,7 +28,6 @@ export function networkPlan(config: ContainerConfig): NetworkPlan | undefined {
 export function startRequest(config: ContainerConfig, layers: number): StartContainer {
   const { process } = config;
   const network = networkPlan(config);
-  const own = network ? [{ address: network.address, names: [config.hostname] }] : [];
   return {
     containerId: config.id,
     rootfs: {
@@ -50,7 +49,7 @@ export function startRequest(config: ContainerConfig, layers: number): StartCont
       options,
     })),
     hostname: config.hostname,
-    hosts: [...own, ...config.addHosts],
+    hosts: config.addHosts,
     maskedPaths: process.privileged ? [] : config.maskedPaths,
     readonlyPaths: process.privileged ? [] : config.readonlyPaths,
     sysctls: config.sysctls,

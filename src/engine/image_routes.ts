@@ -120,7 +120,8 @@ function translate(progress: PullProgress): Progress {
       return progress;
     case "resolved": {
       const platforms = progress.platforms.map(formatPlatform).join(", ");
-      return { kind: "message", text: `${progress.reference}: ${progress.digest} (${platforms})` };
+      const text = `${progress.reference}: ${progress.digest}`;
+      return { kind: "message", text: platforms === "" ? text : `${text} (${platforms})` };
     }
     case "merge": {
       const verb = progress.phase === "done" ? "merged" : "merging";
