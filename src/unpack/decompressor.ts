@@ -5,6 +5,7 @@
 import { Buffer } from "node:buffer";
 import { createGunzip, createZstdDecompress, zstdDecompressSync } from "node:zlib";
 import { CtrError } from "../core/mod.ts";
+import { directGunzip } from "./direct_zlib.ts";
 import type { Compression } from "./types.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
@@ -38,7 +39,7 @@ export function sniff(bytes: Uint8Array): Exclude<Compression, "auto"> {
 }
 
 export function decompressor(compression: Exclude<Compression, "auto">, sink: Sink): Decompressor {
-  if (compression === "gzip") return zlibStream("gzip", sink);
+  if (compression === "gzip") return directGunzip(sink) ?? zlibStream("gzip", sink);
   if (compression === "zstd") return zstdStream(sink);
   return { push: async (bytes) => await sink(bytes), end: () => Promise.resolve() };
 }
@@ -92,7 +93,8 @@ function smallFrame(frame: Uint8Array): Uint8Array | undefined {
   }
 }
 
-function zlibStream(compression: "gzip" | "zstd", sink: Sink): Decompressor {
+/** The documented way: zstd's, and gzip's where {@linkcode directGunzip} cannot be had. */
+export function zlibStream(compression: "gzip" | "zstd", sink: Sink): Decompressor {
   const stream = compression === "gzip"
     ? createGunzip({ chunkSize: PIECE })
     : createZstdDecompress({ chunkSize: PIECE });
@@ -110,6 +112,12 @@ function zlibStream(compression: "gzip" | "zstd", sink: Sink): Decompressor {
     if (failure) waiting.reject(failure.error);
     return waiting.promise;
   };
+  // Padding behind the last member ends the stream early, and then no write is ever answered.
+  let ended = false;
+  stream.once("end", () => {
+    ended = true;
+    waiting?.resolve();
+  });
   stream.on("error", (cause: Error) => {
     fail(new CtrError("bad-data", `the ${compression} stream is damaged or cut off`, { cause }));
   });
@@ -126,14 +134,15 @@ function zlibStream(compression: "gzip" | "zstd", sink: Sink): Decompressor {
   return {
     push(bytes) {
       const done = wait();
+      if (ended) waiting!.resolve();
       const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-      if (!failure) stream.write(view, () => waiting!.resolve());
+      if (!failure && !ended) stream.write(view, () => waiting!.resolve());
       return done;
     },
     end() {
       const done = wait();
-      stream.once("end", () => waiting!.resolve());
-      if (!failure) stream.end();
+      if (ended) waiting!.resolve();
+      else if (!failure) stream.end();
       return done;
     },
   };

@@ -5,6 +5,8 @@ import { isCtrError } from "../core/mod.ts";
 import { openExt4, walkExt4 } from "../ext4/mod.ts";
 import { TAR_END, type TarEntryInit, tarHeader, tarPadding } from "../tar/mod.ts";
 import { mergeLayers, stopUnpackWorkers, unpackLayer, type UnpackLayerOptions } from "./mod.ts";
+import { type Sink, zlibStream } from "./decompressor.ts";
+import { directGunzip } from "./direct_zlib.ts";
 import { ZstdFrames } from "./zstd_frames.ts";
 
 type Item = TarEntryInit & { readonly content?: string };
@@ -404,6 +406,48 @@ Deno.test("mergeLayers() does what overlayfs would do", async () => {
       (error) => isCtrError(error, "bad-data") && /not ext4/.test(error.message),
     );
   });
+});
+
+Deno.test("both ways through gzip give the same bytes and refuse the same streams", async () => {
+  const content = new Uint8Array(3_000_000).map((_, i) => (i * i) >> 9);
+  const whole = gzipSync(content);
+  const two = join(whole, gzipSync(content.subarray(0, 5000)));
+  const sources: [Uint8Array, number | undefined][] = [
+    [whole, content.length],
+    [two, content.length + 5000],
+    [join(two, new Uint8Array(512)), content.length + 5000],
+    [whole.subarray(0, -1), undefined],
+    [whole.subarray(0, -9), undefined],
+    [whole.subarray(0, 5), undefined],
+    [join(whole, two.subarray(0, 1000)), undefined],
+    [join(whole, new TextEncoder().encode("garbage")), undefined],
+    [whole.map((byte, i) => i === 5000 ? byte ^ 1 : byte), undefined],
+  ];
+  for (const [bytes, length] of sources) {
+    for (const way of [directGunzip, (sink: Sink) => zlibStream("gzip", sink)]) {
+      for (const size of [1 << 16, 1 << 30]) {
+        const hash = createHash("sha256");
+        let got = 0;
+        const made = way((part) => {
+          got += part.length;
+          hash.update(part);
+          return got % 2 ? Promise.resolve() : undefined;
+        })!;
+        const work = async () => {
+          for (let at = 0; at < bytes.length; at += size) {
+            await made.push(bytes.subarray(at, at + size));
+          }
+          await made.end();
+        };
+        if (length === undefined) {
+          await assert.rejects(work(), (error) => isCtrError(error, "bad-data"));
+        } else {
+          await work();
+          assert.equal(got, length);
+        }
+      }
+    }
+  }
 });
 
 Deno.test("ZstdFrames finds the ends of frames in pieces of any size", () => {
