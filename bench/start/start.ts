@@ -7,11 +7,13 @@
 import { join } from "node:path";
 import { chooseHypervisor, type Vm } from "../../src/hypervisor/mod.ts";
 import { findGuestAssets } from "../../src/vm/guest_assets.ts";
-import { alternate, median, ms, printTable, ratio } from "../table.ts";
+import { alternate, median, ms, printTable, ratio, timed } from "../table.ts";
 import { referenceDisk } from "./reference.ts";
 import { startVm, untilHello, untilLine } from "./vms.ts";
 
 const LIMIT = 1.15;
+const MANY = 10;
+const MANY_LIMIT = 0.9;
 
 /** @returns False when a promise is broken. */
 export async function run(args: string[]): Promise<boolean> {
@@ -33,6 +35,11 @@ export async function run(args: string[]): Promise<boolean> {
       { rounds: args.includes("--quick") ? 3 : 9 },
     );
     const [ours, theirs] = [median(a), median(b)];
+    const one = async () => await ended(untilHello, ...await start(bootDisk));
+    const together = await timed(() => Promise.all(Array.from({ length: MANY }, one)))();
+    const inTurn = await timed(async () => {
+      for (let count = 0; count < MANY; count++) await one();
+    })();
     console.log(`accelerator: ${accelerator}`);
     return printTable([{
       what: "monitor start → vminitd's answer, beside a bare guest",
@@ -41,6 +48,13 @@ export async function run(args: string[]): Promise<boolean> {
       ratio: ratio(ours, theirs),
       limit: `${LIMIT}×`,
       kept: ours <= LIMIT * theirs,
+    }, {
+      what: `${MANY} guests started at once, beside one after another`,
+      ours: ms(together),
+      peer: ms(inTurn),
+      ratio: ratio(together, inTurn),
+      limit: `${MANY_LIMIT}×`,
+      kept: together <= MANY_LIMIT * inTurn,
     }]);
   } finally {
     await Deno.remove(root, { recursive: true });

@@ -183,9 +183,22 @@ export class QemuVm implements Vm {
     } catch (error) {
       socket.destroy();
       signal.throwIfAborted();
-      throw ended(this.id, error);
+      throw await this.#whyUnreachable(error);
     }
     return socket;
+  }
+
+  /** The port closes with QEMU, or with a later `connect()`; the monitor's end says which. */
+  async #whyUnreachable(cause: unknown): Promise<CtrError> {
+    const exit = await withDeadline("waiting for QEMU's end", 2000, () => this.#exit)
+      .catch(() => undefined);
+    if (exit?.how === "failed") {
+      const message = `cannot reach VM "${this.id}": ${exit.reason}`;
+      return new CtrError("unavailable", message, { cause });
+    }
+    if (exit?.how === "stopped") return ended(this.id, cause);
+    const message = `cannot reach VM "${this.id}": another connection has taken its port`;
+    return new CtrError("unavailable", message, { cause });
   }
 
   /** QEMU closes the monitor's connection when it ends, however it ends: no polling until then. */
