@@ -19,10 +19,16 @@ export class Input {
   #taken = 0n;
   #ended = false;
   #room = Promise.withResolvers<void>();
+  /** Resolves when it is known where our input begins. */
+  readonly #base = Promise.withResolvers<void>();
+  #joining: boolean;
 
-  constructor(uplink: Uplink, keys: DetachKeys | undefined) {
+  /** @param joining Others gave input to the process before us: ours goes on where theirs ended. */
+  constructor(uplink: Uplink, keys: DetachKeys | undefined, joining: boolean) {
     this.#uplink = uplink;
     this.#keys = keys;
+    this.#joining = joining;
+    if (!joining) this.#base.resolve();
   }
 
   /**
@@ -31,6 +37,7 @@ export class Input {
    * @returns True when the detach keys were typed.
    */
   async pump(stdin: { read(buffer: Uint8Array): Promise<number | null> }): Promise<boolean> {
+    await this.#base.promise;
     for (;;) {
       while (this.#sent - this.#taken >= BigInt(WINDOW)) await this.#room.promise;
       const buffer = new Uint8Array(64 * 1024);
@@ -48,6 +55,11 @@ export class Input {
 
   /** The guest has the bytes below `offset`. */
   taken(offset: bigint): void {
+    if (this.#joining) {
+      this.#joining = false;
+      this.#sent = this.#taken = offset;
+      this.#base.resolve();
+    }
     if (offset <= this.#taken) return;
     this.#taken = offset;
     this.#pieces = this.#pieces.filter((piece) =>

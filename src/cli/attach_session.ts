@@ -59,7 +59,7 @@ export class AttachSession {
     this.#options = options;
     this.#next = options.from;
     const keys = options.tty && options.stdin ? new DetachKeys(options.detachKeys) : undefined;
-    this.#input = options.stdin ? new Input(this.#uplink, keys) : undefined;
+    this.#input = options.stdin ? new Input(this.#uplink, keys, !options.start) : undefined;
   }
 
   /**

@@ -22,8 +22,9 @@ export async function onTerminal(
   home: string,
   args: readonly string[],
   steps: readonly Step[],
+  flags: readonly string[] = ["run", "-A", MAIN],
 ): Promise<PtyResult> {
-  const ctr = [Deno.execPath(), "run", "-A", MAIN, ...args];
+  const ctr = [Deno.execPath(), ...flags, ...args];
   // A shell in between looks at the terminal after ctr has ended: it must be as it was before.
   const shell = '"$@"; s=$?; case $(stty -a) in *" -icanon"*) echo STAYED-RAW;; esac; exit $s';
   const { stdout } = await new Deno.Command("python3", {

@@ -128,3 +128,25 @@ Deno.test("the terminal is given back when ctr fails or is killed by a signal", 
     assertEquals([result.status, result.modes, result.seen], [3, [true], ""]);
   });
 });
+
+Deno.test("attach goes on with the input where an earlier client ended", async () => {
+  await using home = await TestHome.make();
+  home.engine.on("GET /v1/containers/web", () => ({
+    id: ID,
+    name: "web",
+    configuration: { initProcess: { terminal: true, interactive: true } },
+    status: { state: "running" },
+  }));
+  let offset = 0n;
+  home.engine.attach = async (stream) => {
+    stream.taken(17n).stdout("ready");
+    const { payload } = await stream.nextOf(Frame.stdin);
+    offset = new DataView(payload.buffer, payload.byteOffset).getBigUint64(0);
+    stream.exit(0);
+  };
+  const result = await onTerminal(home.path, ["attach", "web"], [
+    ["expect", "ready"],
+    ["send", "x"],
+  ]);
+  assertEquals([result.status, offset], [0, 17n]);
+});

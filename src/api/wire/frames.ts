@@ -28,7 +28,7 @@ export const Frame = {
   exit: 0x14,
   /** JSON `ErrorBody`; the stream ends after it. */
   error: 0x15,
-  /** u64: the guest has taken the input up to here. */
+  /** u64: the guest has taken the input up to here. First of all, to a client with input. */
   stdinTaken: 0x16,
   /** A piece of a log: u64 time in Unix nanoseconds, u8 1 stdout or 2 stderr, bytes. */
   log: 0x17,
