@@ -20,6 +20,8 @@ const Schema = z.strictObject({
     cpus: z.int().min(1).max(256).optional(),
     /** Memory of a container, as "1g". */
     memory: size.optional(),
+    /** Capacity of a container's writable disk, as "64g", in whole 4096-byte blocks. */
+    disk: size.optional(),
   }).default({}),
   engine: z.strictObject({
     /** How long the engine stays without work, as "30s". */

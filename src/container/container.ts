@@ -1,32 +1,20 @@
 import type { Container as ContainerObject, Exit, ProcessSpec, Started } from "../api/mod.ts";
-import { CtrError, withDeadline } from "../core/mod.ts";
+import { CtrError } from "../core/mod.ts";
 import { adoptVm, now, type RunningVm, Stopwatch } from "../vm/mod.ts";
 import { type Context, exists, type Folders, foldersOf, removeFolder } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
-import { ExecProcesses } from "./exec_processes.ts";
 import { endedProcess } from "./ended_process.ts";
 import { lostExit } from "./exit.ts";
-import { type AttachedProcess, LiveProcess } from "./live_process.ts";
-import { LogWriter } from "./log_writer.ts";
+import { Live } from "./live.ts";
+import type { AttachedProcess } from "./live_process.ts";
+import type { LogWriter } from "./log_writer.ts";
 import { Mutex } from "./mutex.ts";
 import { SIGKILL, signalName, signalNumber } from "./signals.ts";
 import { startVm } from "./start_vm.ts";
 import type { ContainerRecord } from "./types.ts";
 
-/** What lives while the container's VM does. */
-interface Live {
-  /** Set once its first process has ended, while the VM is being tidied away. */
-  ended?: Exit;
-  readonly vm: RunningVm;
-  readonly log: LogWriter;
-  readonly main: LiveProcess;
-  readonly execs: ExecProcesses;
-}
-
 /** How long a container that ended while no engine ran waits for the client that was attached to it. */
 const CLIENT_RETURNS_MS = 10_000;
-/** A guest that cannot kill a process within this is ended itself. */
-const KILL_MS = 5000;
 
 /**
  * One container: its record, its files, and its VM while that lives.
@@ -125,17 +113,14 @@ export class Container {
 
   /** Begins to follow a VM whose first process was started. */
   #join(vm: RunningVm, run: number, adopted?: { readonly inputTaken: number }): Live {
-    const { config } = this.record;
-    const log = new LogWriter(this.#folders.logs, run, this.#context.logLimits);
-    const options = { memoryBytes: config.memoryBytes, lost: lostExit };
-    const store = { writer: log, folder: this.#folders.logs };
-    const main = new LiveProcess(vm, this.#id, options, {
-      store,
+    const live = new Live(vm, this.record.config, {
+      run,
+      logs: this.#folders.logs,
+      limits: this.#context.logLimits,
       inputTaken: adopted?.inputTaken ?? 0,
     });
     const joinedMs = now();
-    const live: Live = { vm, log, main, execs: new ExecProcesses(vm, config) };
-    main.exit.then((exit) => {
+    live.main.exit.then((exit) => {
       // Its client has lost the engine, and is about to come back for the end.
       const returning = adopted !== undefined && now() - joinedMs < CLIENT_RETURNS_MS;
       return this.#mainEnded(live, exit, returning ? CLIENT_RETURNS_MS : 0);
@@ -153,6 +138,7 @@ export class Container {
     if (!discard) {
       this.#context.records.update(this.#id, { exit: { ...exit, run: live.log.run } });
     }
+    live.log.wake();
     this.#exited.resolve(exit); // told before the tidying: clients need not wait for it
     await this.#mutex.run(() => this.#tidy(live, discard));
     if (autoRemove && !discard) this.#removeLater(lingerMs);
@@ -191,26 +177,10 @@ export class Container {
     if (!live || live.ended) return;
     this.#phase = "stopping";
     try {
-      const grace = timeoutMs ?? config.stopTimeoutMs;
-      if (await this.#signalAndWait(live, first, grace)) return;
-      if (await this.#signalAndWait(live, SIGKILL, KILL_MS)) return;
-      await live.vm.kill();
-      await live.main.exit;
+      await live.stop(first, timeoutMs ?? config.stopTimeoutMs);
     } finally {
       this.#phase = undefined;
       await this.#mutex.run(() => Promise.resolve()); // the tidying
-    }
-  }
-
-  /** @returns Whether it has ended within `ms`. */
-  async #signalAndWait(live: Live, signal: number, ms: number): Promise<boolean> {
-    const all = signal === SIGKILL;
-    await live.main.signal(signalName(signal), { all }).catch(() => {});
-    try {
-      await withDeadline("waiting for the container to stop", ms, () => live.main.exit);
-      return true;
-    } catch {
-      return false;
     }
   }
 
@@ -228,8 +198,12 @@ export class Container {
    *
    * @throws {CtrError} `invalid-state` if it runs, without `force`.
    */
-  remove(force: boolean): Promise<void> {
-    return this.#mutex.run(async () => {
+  async remove(force: boolean): Promise<void> {
+    const live = this.#live;
+    if (live && (live.ended || force)) { // what its guest would still write goes with it
+      await live.kill();
+    }
+    await this.#mutex.run(async () => {
       if (this.#removed) return;
       if (this.#live && !this.#live.ended && !force) {
         throw new CtrError(
@@ -240,7 +214,7 @@ export class Container {
       }
       const live = this.#live;
       if (live) {
-        await live.vm.kill();
+        await live.kill();
         this.#exited.resolve(await live.main.exit);
         live.log[Symbol.dispose]();
       }
@@ -354,9 +328,7 @@ export class Container {
 
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
-    this.#live?.main.release();
-    this.#live?.execs.release();
-    this.#live?.vm.release();
+    this.#live?.release();
   }
 
   /** Its VM, after a start that is under way. */

@@ -35,3 +35,9 @@ export function lostExit(why: string): Exit {
     finishedAt: new Date().toISOString(),
   };
 }
+
+/** The end of a container whose VM we ended because it was told to go. */
+export function killedExit(): Exit {
+  const finishedAt = new Date().toISOString();
+  return { status: 137, signal: "SIGKILL", reason: "signal", finishedAt };
+}

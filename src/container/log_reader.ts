@@ -14,42 +14,74 @@ export interface LogPosition {
 
 export const LOG_BEGIN: LogPosition = { run: 0, offset: 0 };
 
+/** The records behind `from`, oldest first, up to what is written when the last segment is read. */
+export function readLog(folder: string, from: LogPosition = LOG_BEGIN): Iterable<ReadRecord> {
+  return new LogFollower(folder, from).read();
+}
+
 /**
- * The records behind `from`, oldest first, up to what is written when the last segment is read.
+ * Reads a log on and on, each byte once.
  *
- * A segment is read whole: it is small by its limit, and rotation may remove it at any time.
+ * What is new of a segment is read whole: it is small by its limit, and rotation may remove the file
+ * at any time.
  */
-export function* readLog(folder: string, from: LogPosition = LOG_BEGIN): Generator<ReadRecord> {
-  const segments = listSegments(folder);
-  for (const [index, segment] of segments.entries()) {
-    const next = segments[index + 1];
-    if (segment.run < from.run) continue;
-    const passed = next && next.run === segment.run && from.run === segment.run &&
-      next.offset <= from.offset;
-    if (!passed) yield* recordsBehind(folder, segment, from);
+export class LogFollower {
+  readonly #folder: string;
+  readonly #from: LogPosition;
+  #segment: Segment | undefined;
+  /** Where in the segment's file the next record begins. */
+  #at = 0;
+
+  constructor(folder: string, from: LogPosition = LOG_BEGIN) {
+    this.#folder = folder;
+    this.#from = from;
+  }
+
+  /** The records that were written since the last call. */
+  *read(): Generator<ReadRecord> {
+    const segments = listSegments(this.#folder);
+    for (const [index, segment] of segments.entries()) {
+      if (this.#passed(segment, segments[index + 1])) continue;
+      if (segment.name !== this.#segment?.name) [this.#segment, this.#at] = [segment, 0];
+      const begin = this.#at;
+      for (const record of recordsIn(readFrom(join(this.#folder, segment.name), begin), segment)) {
+        this.#at = begin + record.end;
+        const fresh = this.#behind(record);
+        if (fresh) yield fresh;
+      }
+    }
+  }
+
+  #passed(segment: Segment, next: Segment | undefined): boolean {
+    const current = this.#segment ?? this.#from;
+    if (segment.run !== current.run) return segment.run < current.run;
+    if (this.#segment) return segment.offset < this.#segment.offset;
+    return next?.run === segment.run && next.offset <= current.offset;
+  }
+
+  /** What of a record lies behind the place where we began. */
+  #behind(record: ReadRecord): ReadRecord | undefined {
+    const skip = record.run === this.#from.run ? this.#from.offset - record.offset : 0;
+    if (skip <= 0) return record;
+    if (skip >= record.data.length) return undefined;
+    return { ...record, offset: record.offset + skip, data: record.data.subarray(skip) };
   }
 }
 
-function* recordsBehind(folder: string, segment: Segment, from: LogPosition) {
-  for (const record of readSegment(folder, segment)) {
-    const skip = record.run === from.run ? from.offset - record.offset : 0;
-    if (skip >= record.data.length) continue;
-    yield skip <= 0 ? record : {
-      ...record,
-      offset: record.offset + skip,
-      data: record.data.subarray(skip),
-    };
-  }
-}
-
-function* readSegment(folder: string, segment: Segment): Generator<ReadRecord> {
-  const bytes = readIfThere(join(folder, segment.name));
+function* recordsIn(
+  bytes: Uint8Array,
+  { run }: Segment,
+): Generator<ReadRecord & { readonly end: number }> {
   for (let at = 0;;) {
     const record = parseRecord(bytes, at, false);
     if (!record) return;
     at = record.end;
-    yield { ...record, run: segment.run };
+    yield { ...record, run };
   }
+}
+
+function readSegment(folder: string, segment: Segment): Generator<ReadRecord> {
+  return recordsIn(readFrom(join(folder, segment.name), 0), segment);
 }
 
 /**
@@ -111,9 +143,15 @@ export function logEnd(folder: string): LogPosition {
   return { run: last.run, offset };
 }
 
-function readIfThere(path: string): Uint8Array {
+/** The rest of a file; nothing if it was rotated away. */
+function readFrom(path: string, at: number): Uint8Array {
   try {
-    return Deno.readFileSync(path);
+    using file = Deno.openSync(path);
+    const bytes = new Uint8Array(Math.max(0, file.statSync().size - at));
+    file.seekSync(at, Deno.SeekMode.Start);
+    let filled = 0;
+    for (let n; filled < bytes.length && (n = file.readSync(bytes.subarray(filled)));) filled += n;
+    return bytes.subarray(0, filled);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return new Uint8Array(0);
     throw error;

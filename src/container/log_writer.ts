@@ -83,10 +83,15 @@ export class LogWriter implements Disposable {
       this.#write({ stream, offset: this.#end, timeNs, data: part });
       this.#end += part.length;
     }
+    this.wake();
+    return fresh;
+  }
+
+  /** Lets those who wait for more look again. */
+  wake(): void {
     const { resolve } = this.#changed;
     this.#changed = Promise.withResolvers<void>();
     resolve();
-    return fresh;
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,7 @@ export { Containers } from "./containers.ts";
 export type { Container } from "./container.ts";
 export type { Context as ContainersContext } from "./context.ts";
 export type { AttachedProcess } from "./live_process.ts";
-export { LOG_BEGIN, logEnd, readLog, readTail } from "./log_reader.ts";
+export { LOG_BEGIN, logEnd, LogFollower, readLog, readTail } from "./log_reader.ts";
 export type { LogPosition, ReadRecord } from "./log_reader.ts";
 export { DEFAULT_LOG_LIMITS } from "./log_writer.ts";
 export type { LogLimits, LogWriter } from "./log_writer.ts";

@@ -37,7 +37,7 @@ export async function startVm(
       "image",
       () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
     ),
-    watch.measure("disk", () => prepareUpper(record, folders.upper)),
+    watch.measure("disk", () => prepareUpper(record, folders.upper, context.defaults.diskBytes)),
     Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
   ]);
   const network = networkPlan(config);
@@ -69,8 +69,12 @@ export async function startVm(
 }
 
 /** A container that has never run has nothing to lose, so its disk is made anew: it is always whole. */
-async function prepareUpper(record: ContainerRecord, path: string): Promise<void> {
-  if (!record.started) await makeEmptyExt4(path, UPPER_BYTES, { journal: true });
+async function prepareUpper(
+  record: ContainerRecord,
+  path: string,
+  bytes = UPPER_BYTES,
+): Promise<void> {
+  if (!record.started) await makeEmptyExt4(path, bytes, { journal: true });
 }
 
 function architectureOf(name: string): Architecture {

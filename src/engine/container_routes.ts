@@ -6,7 +6,13 @@ import {
   KillRequest,
   StopRequest,
 } from "../api/mod.ts";
-import { type Container, type Containers, readLog, readTail } from "../container/mod.ts";
+import {
+  type Container,
+  type Containers,
+  logEnd,
+  LogFollower,
+  readTail,
+} from "../container/mod.ts";
 import type { LogPosition, ReadRecord } from "../container/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { type Call, type Route, route } from "./router.ts";
@@ -71,47 +77,42 @@ async function sendLogs(call: Call, container: Container): Promise<void> {
   const gone = call.gone;
   call.response.writeHead(200, { "content-type": "application/octet-stream" });
   call.response.flushHeaders();
-  let at = await sendWritten(call, container, query);
-  while (query.follow && !gone.aborted) {
+  const { logs } = container.folders;
+  const from = query.tail === undefined ? undefined : await sendTail(call, logs, query, query.tail);
+  const follower = new LogFollower(logs, from);
+  for (;;) {
     const log = container.liveLog;
-    if (!log || log.closed) break;
-    if (at.run === log.run && at.offset === log.end || at.run > log.run) {
-      await Promise.race([log.changed(), new Promise((resolve) => aborted(gone, resolve))]);
-    }
-    at = await sendRecords(call, readLog(container.folders.logs, at), query, at);
+    const ended = !query.follow || !log || log.closed || container.state === "exited";
+    const more = log?.changed();
+    await sendRecords(call, follower.read(), query);
+    if (ended || gone.aborted) break;
+    await Promise.race([more, new Promise((resolve) => aborted(gone, resolve))]);
   }
   call.response.end();
 }
 
-async function sendWritten(
+/** @returns Behind what was sent. */
+async function sendTail(
   call: Call,
-  container: Container,
+  logs: string,
   query: LogQuery,
+  lines: number,
 ): Promise<LogPosition> {
-  const { logs } = container.folders;
-  const begin = { run: 0, offset: 0 };
-  const records = query.tail === undefined ? readLog(logs) : readTail(logs, query.tail);
-  const at = await sendRecords(call, records, query, begin);
-  const live = container.liveLog;
-  return at.run === 0 && live && query.tail !== undefined
-    ? { run: live.run, offset: live.end }
-    : at;
+  const records = readTail(logs, lines);
+  const end = records.at(-1);
+  await sendRecords(call, records, query);
+  return end ? { run: end.run, offset: end.offset + end.data.length } : logEnd(logs);
 }
 
-/** @returns Behind the last record. */
 async function sendRecords(
   call: Call,
   records: Iterable<ReadRecord>,
   { sinceNs, untilNs }: LogQuery,
-  from: LogPosition,
-): Promise<LogPosition> {
-  let at = from;
+): Promise<void> {
   for (const record of records) {
-    at = { run: record.run, offset: record.offset + record.data.length };
     if (record.timeNs < sinceNs || (untilNs !== undefined && record.timeNs > untilNs)) continue;
     await call.write(logFrame(record));
   }
-  return at;
 }
 
 function logFrame({ timeNs, stream, data }: ReadRecord): Uint8Array {

@@ -88,6 +88,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     defaults: {
       cpus: config.container.cpus ?? Math.min(4, hostCpus()),
       memoryBytes: config.container.memory ?? GIB,
+      diskBytes: config.container.disk,
     },
     onChange: () => idle.touch(),
   });
