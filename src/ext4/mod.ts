@@ -8,7 +8,7 @@
 export { makeEmptyExt4 } from "./make_empty.ts";
 export type { EmptyExt4Options } from "./make_empty.ts";
 export { Ext4Writer } from "./writer.ts";
-export type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./writer.ts";
+export type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./entry.ts";
 export type { OutputFile } from "./block_output.ts";
 export { cleanPath } from "./paths.ts";
 export { parseUuid } from "./superblock.ts";

@@ -7,7 +7,7 @@ import { type Extent, readContent, readExtents } from "./extent_reader.ts";
 import { badImage, Image, type InputFile, type Superblock } from "./image.ts";
 import * as layout from "./layout.ts";
 import { BLOCK_SIZE, EXTENTS_FLAG, ROOT_INODE, TYPE_MASK } from "./layout.ts";
-import type { Ext4Type } from "./writer.ts";
+import type { Ext4Type } from "./entry.ts";
 import { readXattrs, XATTR_MAGIC } from "./xattrs.ts";
 
 export interface Ext4Inode {

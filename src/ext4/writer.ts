@@ -6,6 +6,7 @@ import { CtrError } from "../core/mod.ts";
 import { BlockOutput, type OutputFile } from "./block_output.ts";
 import { ContentWriter } from "./content.ts";
 import { DirectoryWriter, putEmptyLeaf } from "./directories.ts";
+import type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./entry.ts";
 import { inlineExtents } from "./extents.ts";
 import { planGroups, writeGroups } from "./groups.ts";
 import { encodeDevice, InodeTable } from "./inode_table.ts";
@@ -22,60 +23,6 @@ import { cleanPath, quoted } from "./paths.ts";
 import { encodeJournal, encodeSuperblock, hashSeedOf, SUPERBLOCK_OFFSET } from "./superblock.ts";
 import { Tree } from "./tree.ts";
 import { inlineXattrs, putXattrBlock, toAttributes } from "./xattrs.ts";
-
-export type Ext4Type =
-  | "file"
-  | "hardlink"
-  | "symlink"
-  | "char"
-  | "block"
-  | "directory"
-  | "fifo"
-  | "socket";
-
-/** What goes into a file system. All strings are binary strings: a character per byte. */
-export interface Ext4Entry {
-  readonly path: string;
-  readonly type: Ext4Type;
-  /** The low 12 bits count. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Bytes that will be written after this, for files. */
-  readonly size: number;
-  readonly mtime: number;
-  readonly mtimeNs: number;
-  /** Default: as `mtime`. */
-  readonly atime?: number | undefined;
-  readonly atimeNs?: number | undefined;
-  readonly linkTarget: string;
-  readonly devMajor: number;
-  readonly devMinor: number;
-  readonly xattrs: ReadonlyMap<string, Uint8Array> | undefined;
-}
-
-export interface Ext4WriterOptions {
-  /**
-   * What the guest sees, a multiple of 4096, with an inode for every 16 KiB of it. Default: what the
-   * content needs.
-   */
-  readonly capacityBytes?: number;
-  /** A journal, for disks that will be written to. Default false. */
-  readonly journal?: boolean;
-  /** `lost+found`, which `e2fsck` wants on disks that will be written to. Default: as `journal`. */
-  readonly lostAndFound?: boolean;
-  /** At most 16 bytes. */
-  readonly label?: string;
-}
-
-export interface Ext4Summary {
-  /** Blocks of 4096 bytes in use, metadata included. */
-  readonly blocks: number;
-  /** Inodes in use, without the reserved ones. */
-  readonly inodes: number;
-  /** The file's length. */
-  readonly sizeBytes: number;
-}
 
 const ROOM_GROUPS = 2048; // 256 GiB of content before the room for descriptors is full
 const BYTES_PER_INODE = 16_384;
