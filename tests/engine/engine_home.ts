@@ -114,6 +114,19 @@ export class EngineHome implements AsyncDisposable {
     return promise;
   }
 
+  /** The log without times and streams. */
+  async logText(id: string, query = ""): Promise<string> {
+    const bytes = await this.bytes(`/containers/${id}/logs?${query}`);
+    const decoder = new TextDecoder();
+    let text = "";
+    for (let at = 0; at < bytes.length;) {
+      const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at + 1);
+      text += decoder.decode(bytes.subarray(at + 14, at + 5 + length), { stream: true });
+      at += 5 + length;
+    }
+    return text;
+  }
+
   attach(ref: string, query = ""): Promise<AttachClient> {
     return AttachClient.open(this.socket, `/v1/containers/${ref}/attach?${query}`);
   }

@@ -116,7 +116,7 @@ Deno.test({ name: "a killed engine loses nothing", ignore }, async (t) => {
     }
     assert.equal((await client.exit).status, 0);
     assert.equal(seen + client.stdout, expected);
-    const log = await logText(home, id);
+    const log = await home.logText(id);
     assert.equal(log, expected);
   });
 
@@ -149,14 +149,3 @@ Deno.test({ name: "a killed engine loses nothing", ignore }, async (t) => {
     },
   );
 });
-
-async function logText(home: EngineHome, id: string): Promise<string> {
-  const bytes = await home.bytes(`/containers/${id}/logs`);
-  let text = "";
-  for (let at = 0; at < bytes.length;) {
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at + 1);
-    text += new TextDecoder().decode(bytes.subarray(at + 14, at + 5 + length));
-    at += 5 + length;
-  }
-  return text;
-}
