@@ -16,13 +16,23 @@
  * | `POST /containers/:ref/wait` | `Exit`, when it has ended |
  * | `POST /containers/:ref/exec` | `ExecRequest` → `ExecReply`; started at once when `detach` |
  * | `GET /containers/:ref/attach?process=&start=1&stdin=1&from=N` | upgrade to `ctr-frames` |
- * | `GET /containers/:ref/logs?follow=1&tail=N&sinceNs=N&boot=1` | body of `Frame.log`, or boot log text |
+ * | `GET /containers/:ref/logs?follow=1&tail=N&sinceNs=N&untilNs=N&boot=1` | body of `Frame.log`, or boot log text |
  * | `POST /images/pull` | `PullRequest` → NDJSON `Progress` |
  * | `POST /images/load?source=` | body: archive → NDJSON `Progress` |
  * | `GET /images/save?ref=…&format=oci|docker&platform=` | body: archive |
  * | `GET /images`, `GET /images/inspect?ref=` | image objects |
  * | `POST /images/tag` | `{source, target}` |
- * | `POST /images/remove` | `{references, force}` → `{removed: string[], reclaimedBytes}` |
+ * | `POST /images/remove` | `{references, force}` → `{removed: string[], deleted: digest[], reclaimedBytes}` |
+ * | `POST /images/prune` | `{all}` → as `remove` |
+ *
+ * Attach: the first frame is `started` or `error`. With `stdin=1` a `stdinTaken` follows `started`: the
+ * offset that the process wants next, where a client that has sent nothing yet begins. Without `from`,
+ * output begins at 0 with `start=1`, else at what comes next. `start=1` on a running container joins it.
+ * An exited container is replayed from `from`, then its exit is told, as after an engine was lost.
+ * One that removes itself and ended while no engine ran stays 10 s for that. Output of added processes
+ * has no log: what no client takes within 30 s after a lost engine, or after the client left, is dropped.
+ *
+ * The log of earlier starts is kept within its size limit; `tail` and `since` go across starts.
  *
  * @module
  */

@@ -21,10 +21,13 @@ const IMAGE = {
   layerDisks: [],
 } as unknown as ResolvedImage;
 
+const ASSETS = ["CTR_KERNEL_X86_64", "CTR_GUEST_X86_64"];
+
 /** A home whose VMs are fakes that outlive each engine. */
 class Home implements AsyncDisposable {
   readonly hypervisor = new FakeHypervisor();
   readonly guests = new Map<string, FakeGuestVm>();
+  readonly #environment = new Map<string, string | undefined>();
   #db: DatabaseSync | undefined;
 
   private constructor(readonly path: string) {}
@@ -32,9 +35,12 @@ class Home implements AsyncDisposable {
   static async make(): Promise<Home> {
     const path = await Deno.makeTempDir();
     await Deno.writeTextFile(join(path, "kernel"), "");
-    Deno.env.set("CTR_KERNEL_X86_64", join(path, "kernel"));
-    Deno.env.set("CTR_GUEST_X86_64", join(path, "kernel"));
-    return new Home(path);
+    const home = new Home(path);
+    for (const name of ASSETS) {
+      home.#environment.set(name, Deno.env.get(name));
+      Deno.env.set(name, join(path, "kernel"));
+    }
+    return home;
   }
 
   /** What a new engine has of it. */
@@ -68,6 +74,10 @@ class Home implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#db?.close();
+    for (const [name, value] of this.#environment) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
     await Deno.remove(this.path, { recursive: true });
   }
 }

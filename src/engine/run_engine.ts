@@ -19,6 +19,8 @@ const IDLE_MS = 30_000;
 const GIB = 1024 ** 3;
 /** An engine that is ending lets go of its home within this. */
 const LOCK_MS = 5000;
+/** What killed processes left in the image store is removed when the first requests are served. */
+const SWEEP_MS = 5000;
 /** How far guests' clocks may run away. */
 const CLOCK_MS = 60_000;
 
@@ -117,6 +119,9 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   const clock = setInterval(() => {
     for (const container of containers.active()) container.setTime();
   }, CLOCK_MS);
+  const sweep = setTimeout(() => {
+    images.sweep().catch((error) => log.error("sweep the image store", { error }));
+  }, SWEEP_MS);
   let stopping = false;
 
   function stop(): void {
@@ -124,6 +129,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     stopping = true;
     idle.stop();
     clearInterval(clock);
+    clearTimeout(sweep);
     close().then(ended.resolve, ended.reject);
   }
 
