@@ -53,7 +53,7 @@ export class Containers {
   ): Promise<CreateReply> {
     const platform = request.platform ? parsePlatform(request.platform) : undefined;
     const image = await this.#context.images.resolveForRun(request.image, platform);
-    const config = mergeConfig(request, image, identity, this.#context.defaults);
+    const config = mergeConfig(request, image, identity, await this.#context.defaults());
     const { root } = foldersOf(this.#context.home, identity.id);
     await Deno.mkdir(root, { recursive: true, mode: 0o700 });
     await Deno.writeTextFile(join(root, "config.json"), `${JSON.stringify(config, null, 2)}\n`, {

@@ -57,7 +57,7 @@ class Home implements AsyncDisposable {
       connect: (vm) => Promise.resolve(this.#guest(vm.id).connect()),
       log: SILENT,
       logLimits: { segmentBytes: 100_000, segments: 3 },
-      defaults: { cpus: 1, memoryBytes: 256 * 1024 * 1024 },
+      defaults: () => Promise.resolve({ cpus: 1, memoryBytes: 256 * 1024 * 1024 }),
       onChange: () => {},
     };
     const containers = new Containers(context);

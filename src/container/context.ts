@@ -15,7 +15,9 @@ export interface Context {
   readonly connect: ConnectGuest;
   readonly log: Log;
   readonly logLimits: LogLimits;
-  readonly defaults: Defaults;
+  readonly defaults: () => Promise<Defaults>;
+  /** Capacity of a container's writable disk. Default `UPPER_BYTES`. */
+  readonly diskBytes?: number | undefined;
   /** Called after each start, end and removal. */
   readonly onChange: () => void;
 }

@@ -18,8 +18,6 @@ import type { ContainerConfig, ProcessConfig } from "./types.ts";
 export interface Defaults {
   readonly cpus: number;
   readonly memoryBytes: number;
-  /** Capacity of the writable disk. */
-  readonly diskBytes?: number | undefined;
 }
 
 type ImageFacts = Pick<

@@ -37,7 +37,7 @@ export async function startVm(
       "image",
       () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
     ),
-    watch.measure("disk", () => prepareUpper(record, folders.upper, context.defaults.diskBytes)),
+    watch.measure("disk", () => prepareUpper(record, folders.upper, context.diskBytes)),
     Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
   ]);
   const network = networkPlan(config);

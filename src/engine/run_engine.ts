@@ -87,11 +87,11 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       segmentBytes: config.log.segment_size ?? DEFAULT_LOG_LIMITS.segmentBytes,
       segments: config.log.segments ?? DEFAULT_LOG_LIMITS.segments,
     },
-    defaults: {
-      cpus: config.container.cpus ?? Math.min(4, hostCpus()),
+    defaults: async () => ({
+      cpus: config.container.cpus ?? await usefulCpus(hypervisor),
       memoryBytes: config.container.memory ?? GIB,
-      diskBytes: config.container.disk,
-    },
+    }),
+    diskBytes: config.container.disk,
     onChange: () => idle.touch(),
   });
   const ended = Promise.withResolvers<void>();
@@ -167,4 +167,9 @@ function idleMs(config: Config): number {
   const ms = parseDurationMs(text);
   if (ms <= 2 ** 31 - 1) return ms;
   throw new CtrError("usage", `cannot use CTR_IDLE_TIMEOUT "${text}": want at most 24d`);
+}
+
+/** More CPUs than run at the same time only make a guest's start longer. */
+async function usefulCpus(hypervisor: Hypervisor): Promise<number> {
+  return (await hypervisor.features()).parallelCpus ? Math.min(4, hostCpus()) : 1;
 }

@@ -6,6 +6,8 @@ export interface Features {
   readonly save: boolean;
   readonly shares: boolean;
   readonly nestedVirtualization: boolean;
+  /** Several CPUs of one guest of the host's own architecture run at the same time. */
+  readonly parallelCpus: boolean;
   /** Guest architectures, the host's own first. */
   readonly architectures: readonly Architecture[];
 }

@@ -37,6 +37,7 @@ export class FakeHypervisor implements Hypervisor {
       save: false,
       shares: false,
       nestedVirtualization: false,
+      parallelCpus: true,
       architectures: ["amd64", "arm64"],
     });
   }

@@ -69,10 +69,16 @@ function machine({ architecture }: VmConfig, host: HostChoices): string[] {
   // A kernel that must measure its clock needs the timer chip, and waits for ever without one.
   const chips = tscKhz === undefined ? "" : ",pit=off,pic=off";
   // Without SVM no nested KVM is set up at boot; emulated, it would be of no use.
-  return ["-M", `${microvm}${chips},${ram}`, ...EMULATE, "-cpu", "max,-svm", ...modern];
+  return ["-M", `${microvm}${chips},${ram}`, ...EMULATE_X86, "-cpu", "max,-svm", ...modern];
 }
 
 const EMULATE = ["-accel", "tcg,thread=multi,tb-size=128"];
+/**
+ * x86 kernels patch their own code while they run. With a thread for each CPU, QEMU 7.2 lets another
+ * CPU meet a half-patched instruction: one boot in forty died of an invalid opcode inside a NOP.
+ * One thread for all CPUs boots no slower and has no such race.
+ */
+const EMULATE_X86 = ["-accel", "tcg,thread=single,tb-size=128"];
 
 function rpc({ cid }: HostChoices): string[] {
   if (cid !== undefined) return ["-device", `vhost-vsock-device,guest-cid=${cid}`];

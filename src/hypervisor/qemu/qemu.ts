@@ -34,15 +34,17 @@ export class QemuHypervisor implements Hypervisor {
     this.#options = options;
   }
 
-  features(): Promise<Features> {
+  async features(): Promise<Features> {
     const own = hostArchitecture();
-    return Promise.resolve({
+    const { accelerator } = await this.#accelerator(own);
+    return {
       balloon: true,
       save: false,
       shares: false,
       nestedVirtualization: false,
+      parallelCpus: accelerator === "kvm" || own === "arm64",
       architectures: own === "amd64" ? ["amd64", "arm64"] : ["arm64", "amd64"],
-    });
+    };
   }
 
   async notice(): Promise<string | undefined> {
