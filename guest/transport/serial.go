@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,7 +34,8 @@ var errReplaced = errors.New("serial: a new session has begun")
 // Serial is the port.
 type Serial struct {
 	file    *os.File
-	pending []byte // read, but part of the next session
+	pending []byte     // read, but part of the next session
+	writing sync.Mutex // one write at a time; Close of a session waits for its last one
 }
 
 // OpenSerial opens the virtio-serial port for calls, nil if the VM has none.
@@ -59,8 +61,12 @@ func OpenSerial() (*Serial, error) {
 // Accept waits for a host and its preamble.
 func (s *Serial) Accept() (io.ReadWriteCloser, error) {
 	for {
-		if err := s.waitForHost(); err != nil {
-			return nil, err
+		// A preamble that is here already may have overtaken the news that its host is; then the
+		// answer waits, because nothing more would come to wake a reader.
+		if len(s.pending) == 0 {
+			if err := s.waitForHost(); err != nil {
+				return nil, err
+			}
 		}
 		var nonce []byte
 		scan := Scanner{}
@@ -86,6 +92,7 @@ func (s *Serial) Accept() (io.ReadWriteCloser, error) {
 			continue
 		}
 		session := &session{port: s, early: bytes.Clone(data)}
+		// The last session is closed, so no write of its can come behind our answer.
 		_ = s.file.SetWriteDeadline(time.Time{})
 		if _, err := session.Write(append([]byte(serialMagic), nonce...)); err != nil {
 			continue
@@ -127,9 +134,9 @@ func (s *Scanner) Scan(data []byte) (nonce []byte, used int) {
 
 // session is the port from one preamble to the end of its host.
 type session struct {
-	port  *Serial
-	early []byte // came together with the preamble
-	once  sync.Once
+	port   *Serial
+	early  []byte // came together with the preamble
+	closed atomic.Bool
 }
 
 func (s *session) Read(p []byte) (int, error) {
@@ -139,12 +146,18 @@ func (s *session) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	n, err := s.port.file.Read(p)
+	for err == io.EOF {
+		// The port is closed, or so the kernel says: it learns of closing and opening on another
+		// queue than of data, so a session's first bytes may be here before the end of the last one
+		// is. Whoever comes next begins with a preamble; without one, this is still our host.
+		if err = s.port.waitForHost(); err == nil {
+			n, err = s.port.file.Read(p)
+		}
+	}
 	if err == nil && n >= len(serialMagic) && string(p[:len(serialMagic)]) == serialMagic {
-		// One read returns what the host wrote at once, so a preamble that another host sends before
-		// we saw the last one go is at its beginning.
+		// One read returns what the host wrote at once, so a preamble is at its beginning.
 		s.port.pending = bytes.Clone(p[:n])
-		err = errReplaced
-		n = 0
+		n, err = 0, errReplaced
 	}
 	if err != nil {
 		s.Close()
@@ -152,10 +165,22 @@ func (s *session) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *session) Write(p []byte) (int, error) { return s.port.file.Write(p) }
+func (s *session) Write(p []byte) (int, error) {
+	s.port.writing.Lock()
+	defer s.port.writing.Unlock()
+	if s.closed.Load() {
+		return 0, os.ErrClosed // not into the next session
+	}
+	return s.port.file.Write(p)
+}
 
-// Close ends a write that waits for a host that has gone.
+// Close ends a write that waits for a host that has gone. When it returns, no byte of this session
+// follows.
 func (s *session) Close() error {
-	s.once.Do(func() { _ = s.port.file.SetWriteDeadline(time.Unix(1, 0)) })
+	if !s.closed.Swap(true) {
+		_ = s.port.file.SetWriteDeadline(time.Unix(1, 0))
+	}
+	s.port.writing.Lock()
+	defer s.port.writing.Unlock()
 	return nil
 }

@@ -1,4 +1,5 @@
 import { deepStrictEqual as equal, match, ok, rejects } from "node:assert/strict";
+import type { Socket } from "node:net";
 import { join } from "node:path";
 import { isCtrError } from "../../src/core/mod.ts";
 import type { GuestClient } from "../../src/guest/mod.ts";
@@ -34,9 +35,8 @@ Deno.test("output survives connections that break, at any moment", quiet, async 
   const counted = new Counted();
   let connections = 0;
   for (let done = false; !done;) {
-    const socket = await vm.open();
-    const { connectGuest } = await import("../../src/guest/mod.ts");
-    const guest = await connectGuest(socket, { hostVersion: "test", transport: "serial" });
+    let socket!: Socket;
+    const guest = await vm.connect((opened) => socket = opened);
     connections++;
     const stopAt = counted.next + 300_000 + Math.floor(Math.random() * 3_000_000);
     try {

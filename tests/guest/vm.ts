@@ -1,5 +1,6 @@
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
+import { isCtrError } from "../../src/core/mod.ts";
 import {
   connectGuest,
   type ContainerSpec,
@@ -163,12 +164,22 @@ export class TestVm implements AsyncDisposable {
     }
   }
 
-  async connect(): Promise<GuestClient> {
-    return await connectGuest(await this.open(), {
-      hostVersion: "test",
-      transport: "serial",
-      deadlineMs: 120_000,
-    });
+  /**
+   * Connects, and tries again when nobody answers: QEMU's port can stay throttled when its last host
+   * left in the middle of a write, until the next one leaves.
+   */
+  async connect(opened: (socket: Socket) => void = () => {}): Promise<GuestClient> {
+    for (let attempt = 0;; attempt++) {
+      const socket = await this.open();
+      opened(socket);
+      try {
+        const deadlineMs = 5_000;
+        return await connectGuest(socket, { hostVersion: "test", transport: "serial", deadlineMs });
+      } catch (error) {
+        if (!isCtrError(error, "timeout") || attempt === 20) throw error;
+        console.log(`attempt ${attempt} to connect went unanswered`);
+      }
+    }
   }
 
   async consoleText(): Promise<string> {
