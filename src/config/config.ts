@@ -40,6 +40,8 @@ const Schema = z.strictObject({
     layer_size: size.optional(),
     /** Entries of one layer of an image. */
     layer_entries: z.int().positive().optional(),
+    /** Device nodes of one layer of an image. */
+    layer_devices: z.int().positive().optional(),
     /** Size of an archive that is loaded. */
     archive_size: size.optional(),
   }).default({}),

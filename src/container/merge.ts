@@ -22,7 +22,7 @@ export interface Defaults {
 
 type ImageFacts = Pick<
   ResolvedImage,
-  "reference" | "descriptor" | "manifestDigest" | "platform" | "config"
+  "reference" | "descriptor" | "manifestDigest" | "platform" | "config" | "privilegedFiles"
 >;
 
 /**
@@ -136,12 +136,11 @@ function mergeEnv(image: readonly string[], given: readonly string[]): string[] 
 }
 
 /**
- * Whether the container's processes may gain privileges by executing a file.
+ * Whether the container's processes are kept from gaining privileges by executing a file.
  *
- * An image without a setuid, setgid or file capability file loses nothing by it. The store does not
- * tell which images those are, so that what works in Docker works here it is off, and seccomp and
- * the capability bounding set hold.
+ * An image without a setuid, setgid or file capability file loses nothing by it. In one that has such
+ * files they work, as they do in Docker; seccomp and the capability bounding set hold there.
  */
-function noNewPrivileges(_request: CreateRequest, _image: ImageFacts): boolean {
-  return false;
+function noNewPrivileges({ process }: CreateRequest, { privilegedFiles }: ImageFacts): boolean {
+  return privilegedFiles === 0 && !process.privileged;
 }

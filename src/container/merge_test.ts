@@ -16,13 +16,18 @@ const PROCESS = {
   Labels: { from: "image", kept: "yes" },
 };
 
-function merge(request: Partial<CreateRequestInput>, config: object = PROCESS) {
+function merge(
+  request: Partial<CreateRequestInput>,
+  config: object = PROCESS,
+  privilegedFiles?: number,
+) {
   const image = {
     reference: "docker.io/library/test:latest",
     descriptor: { digest: "sha256:1" },
     manifestDigest: "sha256:2",
     platform: { os: "linux", architecture: "amd64" },
     config: { config },
+    privilegedFiles,
   } as unknown as ResolvedImage;
   return mergeConfig(
     CreateRequest.parse({ image: "test", process: {}, ...request }),
@@ -40,6 +45,15 @@ Deno.test("what runs is the image's entrypoint and command, unless the request s
   assert.deepEqual(args({ entrypoint: [], process: { args: ["sh"] } }), ["sh"]);
   assert.throws(() => merge({ entrypoint: [] }), /the image names no command/);
   assert.throws(() => merge({}, {}), /the image names no command/);
+});
+
+Deno.test("privileges cannot be gained where the image has no file that gives any", () => {
+  const held = (files: number | undefined, privileged = false) =>
+    merge({ process: { privileged } }, PROCESS, files).noNewPrivileges;
+  assert.equal(held(0), true);
+  assert.equal(held(1), false);
+  assert.equal(held(undefined), false);
+  assert.equal(held(0, true), false);
 });
 
 Deno.test("variables of the request come over the image's", () => {

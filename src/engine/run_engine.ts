@@ -155,6 +155,7 @@ function imageOptions({ limits, registry }: Config) {
     limits: {
       ...(limits.layer_size && { layerBytes: limits.layer_size }),
       ...(limits.layer_entries && { layerEntries: limits.layer_entries }),
+      ...(limits.layer_devices && { layerDevices: limits.layer_devices }),
       ...(limits.archive_size && { archiveBytes: limits.archive_size }),
     },
   };

@@ -11,6 +11,7 @@ export { Ext4Writer } from "./writer.ts";
 export type { Ext4Entry, Ext4Summary, Ext4Type, Ext4WriterOptions } from "./entry.ts";
 export type { OutputFile } from "./block_output.ts";
 export { cleanPath } from "./paths.ts";
+export { readLabel } from "./label.ts";
 export { parseUuid } from "./superblock.ts";
 export { Ext4Reader, openExt4 } from "./reader.ts";
 export type { Ext4Inode, Ext4Name } from "./reader.ts";

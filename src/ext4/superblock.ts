@@ -11,6 +11,8 @@ import {
 
 export const SUPERBLOCK_OFFSET = 1024;
 export const SUPERBLOCK_SIZE = 1024;
+/** Of the volume label, within the superblock. */
+export const LABEL_OFFSET = 0x78;
 export const MAGIC = 0xef53;
 
 export const COMPATIBLE = {
@@ -85,7 +87,9 @@ export function encodeSuperblock(g: Geometry): Uint8Array {
       READ_ONLY_COMPATIBLE.checksums,
   );
   bytes.set(g.uuid, 0x68);
-  for (let i = 0; i < 16 && i < g.label.length; i++) bytes[0x78 + i] = g.label.charCodeAt(i);
+  for (let i = 0; i < 16 && i < g.label.length; i++) {
+    bytes[LABEL_OFFSET + i] = g.label.charCodeAt(i);
+  }
   bytes.set(g.uuid, 0xec); // seed of the directory hash
   bytes[0xfc] = 1; // half MD4
   u16(0xfe, DESCRIPTOR_SIZE);

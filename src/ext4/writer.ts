@@ -148,9 +148,10 @@ export class Ext4Writer {
    * Writes all that is left. The caller flushes and closes the file.
    *
    * @param uuid 16 bytes, which also seed the order of large directories.
+   * @param label At most 16 bytes. Default: the option of that name.
    * @throws {CtrError} `no-space` if the content does not fit the capacity.
    */
-  finish(uuid: Uint8Array): Ext4Summary {
+  finish(uuid: Uint8Array, label = this.#options.label ?? ""): Ext4Summary {
     if (this.#content.left > 0) throw new TypeError("the last file is not complete");
     const output = this.#output;
     for (const [inode, xattrs] of this.#directoryXattrs) this.#putXattrs(inode, xattrs);
@@ -188,7 +189,7 @@ export class Ext4Writer {
         groups: plan.groups,
         freeInodes,
         uuid,
-        label: this.#options.label ?? "",
+        label,
         journal,
       }),
       SUPERBLOCK_OFFSET,

@@ -132,8 +132,12 @@ export class LayerDisks {
   }
 
   #unpackLimits(): UnpackLimits {
-    const { layerBytes, layerEntries } = this.#limits;
-    return { maxUncompressedBytes: layerBytes, maxEntries: layerEntries };
+    const { layerBytes, layerEntries, layerDevices } = this.#limits;
+    return {
+      maxUncompressedBytes: layerBytes,
+      maxEntries: layerEntries,
+      maxDevices: layerDevices,
+    };
   }
 }
 

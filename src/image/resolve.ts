@@ -8,6 +8,7 @@ import {
   formatReference,
   type Platform,
 } from "../oci/mod.ts";
+import { privilegedFilesOf } from "../unpack/mod.ts";
 import { completeDisks } from "./complete_disks.ts";
 import { withAction } from "./disk_errors.ts";
 import { type ImageManifest, manifestsOf, readImage, storedTarget } from "./graph.ts";
@@ -117,6 +118,7 @@ async function withDisks(
       if (!await store.content.has(layer)) throw missingBlob(reference, layer);
     }
   }
+  const layerDisks = await completeDisks(store, layers, { signal: options.signal });
   return {
     reference,
     descriptor,
@@ -124,10 +126,18 @@ async function withDisks(
     configDigest: manifest.config.digest,
     platform,
     config,
-    layerDisks: await completeDisks(store, layers, { signal: options.signal }),
+    layerDisks,
+    privilegedFiles: sum(await Promise.all(layerDisks.map(privilegedFilesOf))),
     layers,
     chainId: chainIds(config.rootfs.diff_ids).at(-1),
   };
+}
+
+function sum(counts: readonly (number | undefined)[]): number | undefined {
+  return counts.reduce(
+    (all, each) => all === undefined || each === undefined ? undefined : all + each,
+    0,
+  );
 }
 
 function gone(shown: string): CtrError {

@@ -12,6 +12,7 @@ import type { ImageLimits, ImageRecord, ImagesOptions } from "./types.ts";
 const LIMITS: ImageLimits = {
   layerBytes: 64 * 2 ** 30,
   layerEntries: 4_194_304,
+  layerDevices: 65_536,
   archiveBytes: 256 * 2 ** 30,
   layerDisks: 8,
 };

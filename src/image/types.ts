@@ -11,6 +11,8 @@ export interface ImageLimits {
   readonly layerBytes: number;
   /** Entries of one layer. */
   readonly layerEntries: number;
+  /** Character and block devices of one layer. */
+  readonly layerDevices: number;
   /** Bytes of one archive that is loaded, decompressed. */
   readonly archiveBytes: number;
   /** Layer disks that one VM gets; the older layers of a longer image are merged. */
@@ -103,6 +105,11 @@ export interface ResolvedImage {
   readonly config: ImageConfig;
   /** Read-only ext4 disks, bottom first, at most `limits.layerDisks`. */
   readonly layerDisks: readonly string[];
+  /**
+   * Regular files on the disks that are setuid, setgid or have file capabilities; some of them may be
+   * hidden. Undefined if a disk does not say, as those of earlier versions do not.
+   */
+  readonly privilegedFiles: number | undefined;
   /** The blobs behind the disks, for a machine's merged root, a push, or `docker save`. */
   readonly layers: readonly LayerBlob[];
   /** The chain ID of the topmost layer: equal for images with the same root file system. */

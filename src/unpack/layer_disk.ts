@@ -3,6 +3,7 @@ import { CtrError, formatSize } from "../core/mod.ts";
 import { type Ext4Summary, Ext4Writer, type OutputFile } from "../ext4/mod.ts";
 import { type TarEntry, TarReader } from "../tar/mod.ts";
 import type { Limits } from "./protocol.ts";
+import { isPrivileged, privilegedLabel } from "./privileged.ts";
 import { steersOverlay, Whiteouts } from "./whiteouts.ts";
 
 export class LayerDisk {
@@ -12,6 +13,7 @@ export class LayerDisk {
   readonly #reader: TarReader;
   #entries = 0;
   #devices = 0;
+  #privilegedFiles = 0;
   #contentBytes = 0;
   /** The current entry is a mark or has no content on the disk. */
   #skipping = false;
@@ -35,6 +37,10 @@ export class LayerDisk {
     return this.#entries;
   }
 
+  get privilegedFiles(): number {
+    return this.#privilegedFiles;
+  }
+
   push(bytes: Uint8Array): void {
     this.#reader.push(bytes);
   }
@@ -42,7 +48,7 @@ export class LayerDisk {
   finish(uuid: Uint8Array): Ext4Summary {
     this.#reader.finish();
     this.#whiteouts.finish();
-    return this.#disk.finish(uuid);
+    return this.#disk.finish(uuid, privilegedLabel(this.#privilegedFiles));
   }
 
   #add(entry: TarEntry): void {
@@ -69,7 +75,9 @@ export class LayerDisk {
     }
     if (entry.xattrs) entry.xattrs = withoutOverlay(entry.xattrs);
     this.#skipping = this.#whiteouts.take(entry);
-    if (!this.#skipping) this.#disk.add(entry);
+    if (this.#skipping) return;
+    if (isPrivileged(entry)) this.#privilegedFiles++;
+    this.#disk.add(entry);
   }
 }
 

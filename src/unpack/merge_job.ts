@@ -10,6 +10,7 @@ import {
   parseUuid,
 } from "../ext4/mod.ts";
 import type { MergeJob, Written } from "./protocol.ts";
+import { isPrivileged, privilegedLabel } from "./privileged.ts";
 import { OPAQUE_VALUE, OPAQUE_XATTR, whiteoutEntry } from "./whiteouts.ts";
 
 export function runMergeJob(job: MergeJob): Written {
@@ -25,9 +26,11 @@ export function runMergeJob(job: MergeJob): Written {
     const merge = new Merge(layers, disk, job);
     merge.run();
     const uuid = job.uuid === undefined ? uuidOf(layers, job) : parseUuid(job.uuid);
-    const { blocks, sizeBytes } = merge.writer.finish(uuid);
+    const label = job.label ?? privilegedLabel(merge.privilegedFiles);
+    const { blocks, sizeBytes } = merge.writer.finish(uuid, label);
     disk.syncSync();
-    return { diffId: "", entries: merge.entries, blocks, sizeBytes };
+    const { entries, privilegedFiles } = merge;
+    return { diffId: "", entries, privilegedFiles, blocks, sizeBytes };
   } finally {
     for (const file of files) file.close();
   }
@@ -55,6 +58,7 @@ interface Merged {
 class Merge {
   readonly writer: Ext4Writer;
   entries = 0;
+  privilegedFiles = 0;
   readonly #layers: readonly Ext4Reader[];
   readonly #job: MergeJob;
   /** Paths of inodes with several names, by layer and number. */
@@ -68,7 +72,6 @@ class Merge {
     this.writer = new Ext4Writer(disk, {
       journal: job.journal,
       ...(job.capacityBytes === undefined ? {} : { capacityBytes: job.capacityBytes }),
-      ...(job.label === undefined ? {} : { label: job.label }),
     });
   }
 
@@ -134,6 +137,7 @@ class Merge {
     }
     const reader = this.#layers[layer]!;
     const isFile = inode.type === "file";
+    if (isPrivileged(inode)) this.privilegedFiles++;
     this.#count(isFile ? inode.size : 0);
     this.writer.add({
       ...entryOf(path, inode),

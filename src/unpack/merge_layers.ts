@@ -16,8 +16,8 @@ const DOING = "merge layers";
 export async function mergeLayers(options: MergeLayersOptions): Promise<MergedLayers> {
   options.signal?.throwIfAborted();
   return await makeDisk(options.target, async (disk) => {
-    const { entries, blocks, sizeBytes } = await runWorker(options, disk);
-    return { entries, blocks, sizeBytes };
+    const { entries, privilegedFiles, blocks, sizeBytes } = await runWorker(options, disk);
+    return { entries, privilegedFiles, blocks, sizeBytes };
   });
 }
 

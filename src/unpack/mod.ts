@@ -5,6 +5,7 @@
  */
 export { unpackLayer } from "./unpack_layer.ts";
 export { mergeLayers } from "./merge_layers.ts";
+export { privilegedFilesOf } from "./privileged.ts";
 export { stopUnpackWorkers } from "./worker_pool.ts";
 export { setUnpackWorkerUrl } from "./worker_url.ts";
 export type {

@@ -52,6 +52,7 @@ export interface Decoded {
 export interface Written {
   readonly diffId: string;
   readonly entries: number;
+  readonly privilegedFiles: number;
   readonly blocks: number;
   readonly sizeBytes: number;
 }

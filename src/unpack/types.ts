@@ -43,6 +43,8 @@ export interface UnpackedLayer {
   readonly uncompressedBytes: number;
   /** Entries in the archive. */
   readonly entries: number;
+  /** Regular files among them that are setuid, setgid or have file capabilities. */
+  readonly privilegedFiles: number;
   /** 4096-byte blocks in use on the disk, metadata included. */
   readonly blocks: number;
   /** Length of the disk file. It is sparse: the host pays for at most `blocks`. */
@@ -64,6 +66,7 @@ export interface MergeLayersOptions {
   readonly journal?: boolean;
   /** Default: derived from the content. */
   readonly uuid?: string;
+  /** Default: how many privileged files there are, see {@linkcode privilegedFilesOf}. */
   readonly label?: string;
   readonly limits?: UnpackLimits;
   readonly signal?: AbortSignal;
@@ -71,6 +74,8 @@ export interface MergeLayersOptions {
 
 export interface MergedLayers {
   readonly entries: number;
+  /** Regular files on the merged disk that are setuid, setgid or have file capabilities. */
+  readonly privilegedFiles: number;
   readonly blocks: number;
   readonly sizeBytes: number;
 }

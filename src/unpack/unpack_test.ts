@@ -4,7 +4,13 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { isCtrError } from "../core/mod.ts";
 import { openExt4, walkExt4 } from "../ext4/mod.ts";
 import { TAR_END, type TarEntryInit, tarHeader, tarPadding } from "../tar/mod.ts";
-import { mergeLayers, stopUnpackWorkers, unpackLayer, type UnpackLayerOptions } from "./mod.ts";
+import {
+  mergeLayers,
+  privilegedFilesOf,
+  stopUnpackWorkers,
+  unpackLayer,
+  type UnpackLayerOptions,
+} from "./mod.ts";
 
 type Item = TarEntryInit & { readonly content?: string };
 
@@ -402,5 +408,46 @@ Deno.test("mergeLayers() does what overlayfs would do", async () => {
       mergeLayers({ sources: [`${path}/junk`], target: `${path}/small`, keepWhiteouts: false }),
       (error) => isCtrError(error, "bad-data") && /not ext4/.test(error.message),
     );
+  });
+});
+
+Deno.test("a disk tells how many of its files give privileges", async (t) => {
+  const capability = new Map([["security.capability", Uint8Array.of(1, 0, 0, 2)]]);
+  await folder(async (path) => {
+    const make = async (name: string, ...items: Item[]) => {
+      const target = `${path}/${name}`;
+      const { privilegedFiles } = await unpackLayer({ source: pieces(tarOf(...items)), target });
+      assert.equal(await privilegedFilesOf(target), privilegedFiles);
+      return privilegedFiles;
+    };
+    await t.step("none: folders and plain files", async () => {
+      const files = await make(
+        "plain",
+        { path: "d", type: "directory", mode: 0o2755 },
+        { path: "f", type: "file", mode: 0o1755 },
+      );
+      assert.equal(files, 0);
+    });
+    await t.step("setuid, setgid and file capabilities", async () => {
+      const files = await make(
+        "some",
+        { path: "su", type: "file", mode: 0o4755 },
+        { path: "wall", type: "file", mode: 0o2755 },
+        { path: "ping", type: "file", mode: 0o755, xattrs: capability },
+        { path: "again", type: "hardlink", linkTarget: "su", mode: 0o4755 },
+      );
+      assert.equal(files, 3);
+    });
+    await t.step("merged: those that are left", async () => {
+      await make("top", { path: "su", type: "file", mode: 0o755 }, {
+        path: ".wh.wall",
+        type: "file",
+      });
+      const target = `${path}/merged`;
+      const sources = ["plain", "some", "top"].map((name) => `${path}/${name}`);
+      const { privilegedFiles } = await mergeLayers({ sources, target, keepWhiteouts: false });
+      assert.equal(privilegedFiles, 2); // ping, and su by its other name
+      assert.equal(await privilegedFilesOf(target), 2);
+    });
   });
 });

@@ -28,6 +28,7 @@ export function runWriteJob(job: WriteJob): Promise<Written> {
       resolve({
         diffId: `sha256:${digest.toString("hex")}`,
         entries: layer.entries,
+        privilegedFiles: layer.privilegedFiles,
         blocks,
         sizeBytes,
       });

@@ -100,6 +100,7 @@ export const fakeUnpacker = (): Promise<Unpacker> =>
         compressedBytes: whole.length,
         uncompressedBytes: size,
         entries: 1,
+        privilegedFiles: 0,
         blocks: 1,
         sizeBytes: size,
       };
@@ -107,7 +108,7 @@ export const fakeUnpacker = (): Promise<Unpacker> =>
     async mergeLayers({ sources, target }) {
       const parts = await Promise.all(sources.map((source) => Deno.readFile(source)));
       await Deno.writeFile(target, concat(...parts));
-      return { entries: 1, blocks: 1, sizeBytes: 1 };
+      return { entries: 1, privilegedFiles: 0, blocks: 1, sizeBytes: 1 };
     },
   });
 
