@@ -38,19 +38,37 @@ export async function send(connection: Deno.Conn, request: HttpRequest): Promise
   if (streamed) headers["transfer-encoding"] = "chunked";
   else if (body || request.method === "POST") headers["content-length"] = `${body?.length ?? 0}`;
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
-  await writeAll(connection, encode(`${request.method} ${request.path} HTTP/1.1\r\n${lines}\r\n`));
-  const reader = new Reader(connection);
-  if (!streamed) {
-    if (body) await writeAll(connection, body);
-    return await receiveHead(connection, reader);
-  }
-  // An engine that refuses a body answers before it has read it all.
-  const sent = sendChunks(connection, body).then(() => undefined, (error: unknown) => error);
+  const head = encode(`${request.method} ${request.path} HTTP/1.1\r\n${lines}\r\n`);
+  // An engine that refuses a request answers, and hangs up, before it has read all of it.
+  const sent = (streamed ? sendStreamed(connection, head, body) : sendWhole(connection, head, body))
+    .then(() => undefined, (error: unknown) => error);
+  if (!streamed) await sent;
   try {
-    return await receiveHead(connection, reader);
+    return await receiveHead(connection, new Reader(connection));
   } catch (error) {
     throw await sent ?? error;
   }
+}
+
+/** In one piece: an answer to the head alone must not find the body unsent. */
+async function sendWhole(
+  connection: Deno.Conn,
+  head: Uint8Array,
+  body: Uint8Array = new Uint8Array(0),
+): Promise<void> {
+  const bytes = new Uint8Array(head.length + body.length);
+  bytes.set(head);
+  bytes.set(body, head.length);
+  await writeAll(connection, bytes);
+}
+
+async function sendStreamed(
+  connection: Deno.Conn,
+  head: Uint8Array,
+  body: AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await writeAll(connection, head);
+  await sendChunks(connection, body);
 }
 
 async function sendChunks(connection: Deno.Conn, body: AsyncIterable<Uint8Array>): Promise<void> {

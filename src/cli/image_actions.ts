@@ -39,5 +39,5 @@ export async function removeImages(
     }
     app.stdout.line(reference);
   });
-  app.stderr.line(`reclaimed ${formatSize(reclaimed)}`);
+  if (reclaimed > 0) app.stderr.line(`reclaimed ${formatSize(reclaimed)}`);
 }

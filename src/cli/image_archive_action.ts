@@ -1,9 +1,13 @@
+import { z } from "zod";
 import { CtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { OutputClosed, writeOutput } from "./attach_output.ts";
 import { usage } from "./errors.ts";
+import { parseAnswer } from "./parse_answer.ts";
 import { platform, type PlatformFlags } from "./platform.ts";
 import { followProgress } from "./progress.ts";
+
+const Loaded = z.object({ images: z.array(z.object({ familiar: z.string() })) });
 
 /** Reads an archive into the image store and prints the references that it held. */
 export async function loadImages(
@@ -27,13 +31,7 @@ export async function loadImages(
     how: flags.progress,
     title: `loading ${source}`,
   });
-  for (const reference of loadedReferences(loaded)) app.stdout.line(reference);
-}
-
-function loadedReferences(value: unknown): string[] {
-  const list = Array.isArray(value) ? value : (value as { references?: unknown })?.references;
-  if (!Array.isArray(list)) return [];
-  return list.map((each) => typeof each === "string" ? each : String(each?.reference ?? each));
+  for (const { familiar } of parseAnswer(Loaded, loaded).images) app.stdout.line(familiar);
 }
 
 async function openArchive(path: string): Promise<Deno.FsFile> {
