@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -62,10 +63,10 @@ type Process struct {
 	done     chan struct{}
 	exit     *guestpb.Exit // readable once done is closed
 
-	stdin       *os.File // nil: none
-	inputMu     sync.Mutex
+	stdin       *os.File   // nil: none
+	inputMu     sync.Mutex // held while the process is waited for, so nobody else may wait for it
 	inputOpen   bool
-	inputOffset uint64
+	inputOffset atomic.Uint64 // changed under inputMu
 }
 
 // Start starts the process and returns when execve has succeeded.
@@ -253,14 +254,13 @@ func (p *Process) Close() { unix.Close(p.PidFD) }
 func (p *Process) WriteInput(offset uint64, data []byte, end bool, cancelled <-chan struct{}) (uint64, error) {
 	p.inputMu.Lock()
 	defer p.inputMu.Unlock()
-	if offset > p.inputOffset {
-		return p.inputOffset, nil // a gap: the host learns what is wanted
+	wanted := p.inputOffset.Load()
+	if offset > wanted {
+		return wanted, nil // a gap: the host learns what is wanted
 	}
-	skip := min(p.inputOffset-offset, uint64(len(data)))
-	data = data[skip:]
+	data = data[min(wanted-offset, uint64(len(data))):]
 	if !p.inputOpen { // closed, or never open: input is thrown away
-		p.inputOffset += uint64(len(data))
-		return p.inputOffset, nil
+		return p.inputOffset.Add(uint64(len(data))), nil
 	}
 	finished := make(chan struct{})
 	defer close(finished)
@@ -275,23 +275,19 @@ func (p *Process) WriteInput(offset uint64, data []byte, end bool, cancelled <-c
 		_ = p.stdin.SetWriteDeadline(time.Unix(1, 0))
 	}()
 	n, err := p.stdin.Write(data)
-	p.inputOffset += uint64(n)
+	p.inputOffset.Add(uint64(n))
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return p.inputOffset, nil
+		return p.inputOffset.Load(), nil
 	}
 	if err != nil || end { // the process does not read any more: what is left is thrown away
-		p.inputOffset += uint64(len(data) - n)
+		p.inputOffset.Add(uint64(len(data) - n))
 		p.closeInput()
 	}
-	return p.inputOffset, nil
+	return p.inputOffset.Load(), nil
 }
 
 // InputOffset returns the offset of the next byte of input that is wanted.
-func (p *Process) InputOffset() uint64 {
-	p.inputMu.Lock()
-	defer p.inputMu.Unlock()
-	return p.inputOffset
-}
+func (p *Process) InputOffset() uint64 { return p.inputOffset.Load() }
 
 // CloseInput ends the input.
 func (p *Process) CloseInput() {

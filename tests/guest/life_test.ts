@@ -93,6 +93,8 @@ Deno.test(
     const writing = new AbortController();
     const data = new Uint8Array(256 << 10);
     const blocked = guest.writeInput("deaf", { offset: 0, data, close: false }, writing.signal);
+    blocked.catch(() => {}); // asked below
+    await new Promise((resolve) => setTimeout(resolve, 200)); // the input is on its way by then
     await until(async () =>
       (await guest.processes()).find((p) => p.processId === "c1")?.outputEnd === 128 << 10
     );

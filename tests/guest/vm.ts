@@ -92,7 +92,7 @@ export class TestVm implements AsyncDisposable {
     const append = [
       "console=hvc0 quiet root=/dev/vda rootfstype=ext4 ro init=/vminitd panic=-1",
       "mitigations=off",
-      ...(arch === "x86_64" ? ["reboot=t noreplace-smp"] : []),
+      ...(arch === "x86_64" ? ["reboot=t noreplace-smp tsc=reliable no_timer_check"] : []),
       options.append ?? "",
     ];
     const machine = arch === "x86_64"
