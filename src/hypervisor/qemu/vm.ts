@@ -40,7 +40,8 @@ export class QemuVm implements Vm {
   #exit: Promise<VmExit>;
   #released = false;
   #endedByUs = false;
-  #over = false;
+  /** Aborted once QEMU has ended. */
+  #gone = new AbortController();
   #shutdown: QmpEvent | undefined;
   #rpc: Socket | undefined;
   #ticker: ReturnType<typeof setInterval>;
@@ -93,7 +94,7 @@ export class QemuVm implements Vm {
     const what = `connecting to port ${port} of VM "${this.id}"`;
     const { cid } = this.#record;
     if (cid !== undefined) return await connectVsock(cid, port, { ...options, what });
-    if (this.#over) throw ended(this.id);
+    if (this.#gone.signal.aborted) throw ended(this.id);
     if (port !== SERIAL_PORT) {
       const why = `this host has no vsock, so only port ${SERIAL_PORT} exists`;
       throw new CtrError("unsupported", `cannot connect to port ${port} of the guest: ${why}`);
@@ -175,13 +176,16 @@ export class QemuVm implements Vm {
     this.#rpc?.destroy(); // QEMU serves one client; the next waits in its backlog until this one left
     const path = join(this.#folder, SOCKETS.rpc);
     const what = "opening the guest's port";
-    const socket = await connectUnix(path, { deadlineMs: QMP_DEADLINE_MS, what, signal });
-    this.#rpc = socket;
-    socket.on("error", () => {}); // before anybody else listens; "close" follows
+    let socket: Socket | undefined;
     try {
+      // A QEMU that ends now refuses: without the signal that would be tried until the deadline.
+      const open = AbortSignal.any([signal, this.#gone.signal]);
+      socket = await connectUnix(path, { deadlineMs: QMP_DEADLINE_MS, what, signal: open });
+      this.#rpc = socket;
+      socket.on("error", () => {}); // before anybody else listens; "close" follows
       await beginSession(socket, signal);
     } catch (error) {
-      socket.destroy();
+      socket?.destroy();
       signal.throwIfAborted();
       throw await this.#whyUnreachable(error);
     }
@@ -204,7 +208,7 @@ export class QemuVm implements Vm {
   /** QEMU closes the monitor's connection when it ends, however it ends: no polling until then. */
   async #watch(): Promise<VmExit> {
     await this.#qmp.closed;
-    this.#over = true;
+    this.#gone.abort();
     if (this.#released) return await new Promise<never>(() => {});
     await (this.#daemon.status ?? daemonGone(this.#daemon, GONE_DEADLINE_MS)
       .catch(() => killDaemon(this.#daemon, GONE_DEADLINE_MS)));
