@@ -23,7 +23,8 @@ export function statusOf(app: App, name: string, end: AttachEnd): number {
           hint: `see "ctr logs --boot ${name}"`,
         });
       }
-      if (exit.detail !== undefined) app.stderr.line(`note: ${exit.detail}`);
+      const remedy = exit.reason === "oom" ? "; give it more with --memory" : "";
+      if (exit.detail !== undefined) app.stderr.line(`note: ${exit.detail}${remedy}`);
       return exit.status;
     }
   }

@@ -1,12 +1,14 @@
 const BASH = `# ctr completion for bash: eval "$(ctr completion bash)"
 _ctr() {
-  local IFS=$'\\n' words=("\${COMP_WORDS[@]:1:COMP_CWORD}")
-  COMPREPLY=($(ctr __complete -- "\${words[@]}" 2>/dev/null | cut -f1))
-  # A colon breaks words in bash: what stands before it must not be repeated.
-  if [[ $2 != "\${words[-1]}" ]]; then
-    local cut="\${words[-1]%"$2"}"
-    COMPREPLY=("\${COMPREPLY[@]#"$cut"}")
-  fi
+  # The line and not COMP_WORDS: bash breaks words at colons and equals signs, we do not.
+  local line="\${COMP_LINE:0:COMP_POINT}" words IFS=$' \\t\\n'
+  read -ra words <<< "$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  IFS=$'\\n'
+  COMPREPLY=($(ctr __complete -- "\${words[@]:1}" 2>/dev/null | cut -f1))
+  # What stands in the same word before a break must not be repeated.
+  local cut="\${words[-1]%"$2"}"
+  COMPREPLY=("\${COMPREPLY[@]#"$cut"}")
 }
 complete -o default -F _ctr ctr
 `;

@@ -20,7 +20,12 @@ export function errorOf(trailers: ReadonlyMap<string, string>, what: string): Ct
   const named = trailers.get("ctr-error") ?? "";
   const code = named in EXIT_STATUS ? named as ErrorCode : BY_CODE[status] ?? "unavailable";
   const message = decodeMessage(trailers.get("grpc-message") ?? `status ${status}`);
-  return new CtrError(code, `cannot ${what}: ${message}`);
+  return new CtrError(code, `cannot ${what}: ${withoutStep(message)}`);
+}
+
+/** The guest names the step that failed; that a process was to be started is said already. */
+function withoutStep(message: string): string {
+  return message.replace(/^process: (execute .*: )?/, "");
 }
 
 /** Percent-decodes; what would move a terminal's cursor becomes a question mark. */

@@ -73,7 +73,11 @@ Deno.test("errorOf() prefers the guest's own name and cleans its text", () => {
   const trailers = (fields: Record<string, string>) => new Map(Object.entries(fields));
   equal(errorOf(trailers({ "grpc-status": "0" }), "x"), undefined);
   const named = errorOf(
-    trailers({ "grpc-status": "5", "ctr-error": "command-not-found", "grpc-message": "a%1B[2Jb" }),
+    trailers({
+      "grpc-status": "5",
+      "ctr-error": "command-not-found",
+      "grpc-message": "process: execute a: a%1B[2Jb",
+    }),
     "start",
   );
   equal([named?.code, named?.message], ["command-not-found", "cannot start: a?[2Jb"]);
