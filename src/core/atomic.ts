@@ -11,12 +11,14 @@ export function temporaryPath(path: string): string {
 /**
  * Replaces `path` with `data` so that a reader, also after a crash, sees the old or the new bytes.
  *
+ * @param options `durable: false` spares the flush for what is worth nothing after a power cut, such
+ * as the record of a process; the file may be empty then.
  * @throws {Deno.errors} as the file system says; the temporary file is gone then.
  */
 export async function writeFileAtomic(
   path: string,
   data: string | Uint8Array,
-  options: { readonly mode?: number } = {},
+  options: { readonly mode?: number; readonly durable?: boolean } = {},
 ): Promise<void> {
   const temporary = temporaryPath(path);
   try {
@@ -28,7 +30,7 @@ export async function writeFileAtomic(
     });
     try {
       for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      await file.sync();
+      if (options.durable !== false) await file.sync();
     } finally {
       file.close();
     }
@@ -37,7 +39,7 @@ export async function writeFileAtomic(
     await Deno.remove(temporary).catch(() => {});
     throw error;
   }
-  await syncFolder(dirname(path));
+  if (options.durable !== false) await syncFolder(dirname(path));
 }
 
 /** Makes renames and removals in `path` durable. */

@@ -57,7 +57,21 @@ async function inPath(name: string, searchPath: string): Promise<string | undefi
   return undefined;
 }
 
+/** By file, so that an upgrade of QEMU under a running engine is seen. Asking takes 15 ms a start. */
+const versions = new Map<string, Promise<string>>();
+
 async function versionOf(path: string): Promise<string> {
+  const { mtime, size, ino } = await Deno.stat(path);
+  const key = `${path} ${mtime?.getTime()} ${size} ${ino}`;
+  const known = versions.get(key);
+  if (known !== undefined) return await known;
+  const asked = askVersion(path);
+  versions.set(key, asked);
+  asked.catch(() => versions.delete(key));
+  return await asked;
+}
+
+async function askVersion(path: string): Promise<string> {
   const { stdout, stderr, success } = await new Deno.Command(path, {
     args: ["--version"],
     stdin: "null",

@@ -18,7 +18,7 @@ const Record = z.object({
 export type VmRecord = z.infer<typeof Record>;
 
 export async function writeRecord(folder: string, record: VmRecord): Promise<void> {
-  await writeFileAtomic(recordPath(folder), JSON.stringify(record) + "\n");
+  await writeFileAtomic(recordPath(folder), JSON.stringify(record) + "\n", { durable: false });
 }
 
 /**
@@ -33,6 +33,7 @@ export async function readRecord(folder: string): Promise<VmRecord | undefined> 
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;
   }
+  if (text === "") return undefined; // a power cut, which no VM survives
   try {
     return Record.parse(JSON.parse(text));
   } catch (cause) {
