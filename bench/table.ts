@@ -20,28 +20,26 @@ export async function alternate(
   runB: Run,
   options: Rounds = {},
 ): Promise<{ a: number[]; b: number[] }> {
+  const [a, b] = await inTurn([runA, runB], options);
+  return { a: a!, b: b! };
+}
+
+/** `alternate()` for any number of sides: every other round goes backwards. */
+export async function inTurn(runs: readonly Run[], options: Rounds = {}): Promise<number[][]> {
   const { rounds = 5, warmups = 1 } = options;
-  const a: number[] = [];
-  const b: number[] = [];
+  const sides = runs.map((run) => ({ run, figures: [] as number[] }));
   for (let round = -warmups; round < rounds; round++) {
-    const sides = [[runA, a], [runB, b]] as const;
-    for (const [run, figures] of round % 2 === 0 ? sides : sides.toReversed()) {
+    for (const { run, figures } of round % 2 === 0 ? sides : sides.toReversed()) {
       const figure = await run();
       if (round >= 0) figures.push(figure);
     }
   }
-  return { a, b };
+  return sides.map(({ figures }) => figures);
 }
 
 /** One side alone, for where there is no peer. */
 export async function repeat(run: Run, options: Rounds = {}): Promise<number[]> {
-  const { rounds = 5, warmups = 1 } = options;
-  const figures: number[] = [];
-  for (let round = -warmups; round < rounds; round++) {
-    const figure = await run();
-    if (round >= 0) figures.push(figure);
-  }
-  return figures;
+  return (await inTurn([run], options))[0]!;
 }
 
 /** A run whose figure is the milliseconds that `work` takes. */
