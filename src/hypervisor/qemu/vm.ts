@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import { CtrError, withDeadline } from "../../core/mod.ts";
+import { CtrError, isCtrError, withDeadline } from "../../core/mod.ts";
 import {
   connectUnix,
   type Daemon,
@@ -25,6 +25,8 @@ const QMP_DEADLINE_MS = 10_000;
 /** From the close of QEMU's sockets or SIGKILL to the process's end: memory is given back then. */
 const GONE_DEADLINE_MS = 10_000;
 const TRIM_LOG_MS = 10_000;
+/** A guest that listens answers in milliseconds. */
+const ANSWER_MS = 5000;
 
 /** A running QEMU, ours or an earlier engine's. */
 export class QemuVm implements Vm {
@@ -172,7 +174,22 @@ export class QemuVm implements Vm {
     if (event.event === "SHUTDOWN") this.#shutdown = event;
   }
 
+  /**
+   * A port whose last host was killed while the guest wrote may stay deaf to the next one; to one
+   * more it listens again. A guest that still boots only hears later.
+   */
   async #connectSerial(signal: AbortSignal): Promise<Duplex> {
+    const what = "waiting for the guest's answer";
+    for (;;) {
+      try {
+        return await withDeadline(what, ANSWER_MS, (open) => this.#openSession(open), signal);
+      } catch (error) {
+        if (signal.aborted || !isCtrError(error, "timeout")) throw error;
+      }
+    }
+  }
+
+  async #openSession(signal: AbortSignal): Promise<Duplex> {
     this.#rpc?.destroy(); // QEMU serves one client; the next waits in its backlog until this one left
     const path = join(this.#folder, SOCKETS.rpc);
     const what = "opening the guest's port";
