@@ -1,5 +1,5 @@
 import type { Container as ContainerObject, Exit, ProcessSpec, Started } from "../api/mod.ts";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isDiskFull } from "../core/mod.ts";
 import { adoptVm, now, type RunningVm, Stopwatch } from "../vm/mod.ts";
 import { type Context, exists, type Folders, foldersOf, removeFolder } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
@@ -135,13 +135,21 @@ export class Container {
     if (this.#removed) return;
     const { autoRemove } = this.record.config;
     const discard = autoRemove && lingerMs === 0;
-    if (!discard) {
-      this.#context.records.update(this.#id, { exit: { ...exit, run: live.log.run } });
-    }
+    if (!discard) this.#recordEnd({ ...exit, run: live.log.run });
     live.log.wake();
     this.#exited.resolve(exit); // told before the tidying: clients need not wait for it
     await this.#mutex.run(() => this.#tidy(live, discard));
     if (autoRemove && !discard) this.#removeLater(lingerMs);
+  }
+
+  /** A full disk takes no record: those who wait are told, and the VM ends, all the same. */
+  #recordEnd(exit: Exit & { readonly run: number }): void {
+    try {
+      this.#context.records.update(this.#id, { exit });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#context.log.error("record the end of a container", { id: this.#id, error });
+    }
   }
 
   /** Ends the VM of a container that has ended. */
@@ -227,7 +235,16 @@ export class Container {
   /** The record first: a folder without one is swept by the next engine. */
   async #erase(): Promise<void> {
     this.#removed = true;
-    this.#context.records.delete(this.#id);
+    try {
+      this.#context.records.delete(this.#id);
+    } catch (error) {
+      this.#removed = false;
+      if (!isDiskFull(error)) throw error;
+      // What is to go makes the room that the record of it wants.
+      await Deno.remove(this.#folders.upper);
+      this.#context.records.delete(this.#id);
+      this.#removed = true;
+    }
     await removeFolder(this.#folders.root);
   }
 

@@ -56,10 +56,15 @@ export class Containers {
     const config = mergeConfig(request, image, identity, await this.#context.defaults());
     const { root } = foldersOf(this.#context.home, identity.id);
     await Deno.mkdir(root, { recursive: true, mode: 0o700 });
-    await Deno.writeTextFile(join(root, "config.json"), `${JSON.stringify(config, null, 2)}\n`, {
-      mode: 0o600,
-    });
-    this.#context.records.insert(config);
+    try {
+      await Deno.writeTextFile(join(root, "config.json"), `${JSON.stringify(config, null, 2)}\n`, {
+        mode: 0o600,
+      });
+      this.#context.records.insert(config);
+    } catch (error) {
+      await Deno.remove(root, { recursive: true }).catch(() => {});
+      throw error;
+    }
     this.#containers.set(config.id, new Container(this.#context, config.id));
     return { ...identity, warnings: [] };
   }

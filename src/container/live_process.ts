@@ -1,4 +1,5 @@
 import type { Exit } from "../api/mod.ts";
+import { isDiskFull } from "../core/mod.ts";
 import type { Guest, RunningVm } from "../vm/mod.ts";
 import { exitOf } from "./exit.ts";
 import { ProcessInput } from "./process_input.ts";
@@ -49,7 +50,7 @@ export class LiveProcess implements AttachedProcess {
     this.output = new ProcessOutput(vm, id, at.store, at.outputBegin);
     this.exit = this.output.exit.then(
       (exit) => exitOf(exit, options.memoryBytes),
-      () => this.#exitWithoutWord(options),
+      (error) => this.#exitWithoutWord(options, error),
     );
     vm.ended.then(() => this.output.release());
   }
@@ -61,11 +62,16 @@ export class LiveProcess implements AttachedProcess {
   }
 
   /** A guest that cannot be followed any more is of no use to anybody. */
-  async #exitWithoutWord({ lost }: ProcessOptions): Promise<Exit> {
+  async #exitWithoutWord({ lost }: ProcessOptions, error: unknown): Promise<Exit> {
     if (this.#released) return await new Promise<never>(() => {});
     if (!this.#vm.gone) await this.#vm.kill();
     const end = await this.#vm.ended;
-    return lost(end.how === "failed" ? end.reason : "it could not be followed any more");
+    if (end.how === "failed") return lost(end.reason);
+    return lost(
+      isDiskFull(error)
+        ? "its output could not be kept, because no space is left on the disk of the host"
+        : "it could not be followed any more",
+    );
   }
 
   begin(): void {

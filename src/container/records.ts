@@ -62,15 +62,16 @@ export class ContainerRecords {
     this.#records.set(config.id, { config, run: 0 });
   }
 
+  /** What throws because the disk is full holds for this engine nevertheless: it has happened. */
   update(id: string, change: Partial<Omit<ContainerRecord, "config">>): ContainerRecord {
     const record = { ...this.#records.get(id)!, ...change };
+    this.#records.set(id, record);
     this.#update.run(
       record.run,
       record.started ? JSON.stringify(record.started) : null,
       record.exit ? JSON.stringify(record.exit) : null,
       id,
     );
-    this.#records.set(id, record);
     return record;
   }
 

@@ -44,6 +44,14 @@ export class CtrError extends Error {
   }
 }
 
+/** True for what the host's file systems and SQLite throw when there is no room left. */
+export function isDiskFull(error: unknown): boolean {
+  if (isCtrError(error)) return error.code === "no-space";
+  if (!(error instanceof Error)) return false;
+  const { code, errcode } = error as { code?: unknown; errcode?: unknown };
+  return code === "ENOSPC" || code === "EDQUOT" || (code === "ERR_SQLITE_ERROR" && errcode === 13);
+}
+
 export function isCtrError(error: unknown, code?: ErrorCode): error is CtrError {
   return error instanceof CtrError && (code === undefined || error.code === code);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { CtrError, EXIT_STATUS, exitStatusOf, isCtrError } from "./errors.ts";
+export { CtrError, EXIT_STATUS, exitStatusOf, isCtrError, isDiskFull } from "./errors.ts";
 export type { ErrorCode, ErrorDetails } from "./errors.ts";
 export { formatSize, isBareNumber, parseSize } from "./sizes.ts";
 export { formatDuration, parseDurationMs } from "./durations.ts";

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import type { ErrorBody } from "../api/mod.ts";
-import { CtrError, type ErrorCode, isCtrError } from "../core/mod.ts";
+import { CtrError, type ErrorCode, isCtrError, isDiskFull } from "../core/mod.ts";
 
 const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   "usage": 400,
@@ -20,6 +20,7 @@ const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
 };
 
 export function httpStatus(error: unknown): number {
+  if (isDiskFull(error)) return HTTP_STATUS["no-space"];
   return isCtrError(error) ? HTTP_STATUS[error.code] : 500;
 }
 
@@ -28,6 +29,13 @@ export function errorBody(error: unknown): z.output<typeof ErrorBody> {
   if (isCtrError(error)) {
     const { code, message, hint } = error;
     return { code, message, ...(hint !== undefined && { hint }) };
+  }
+  if (isDiskFull(error)) {
+    return {
+      code: "no-space",
+      message: "cannot do that: no space is left on the disk of ctr's home",
+      hint: 'free some, then try again; "ctr system df" tells what is used',
+    };
   }
   const fact = error instanceof Error ? error.message : String(error);
   return {

@@ -1,4 +1,4 @@
-import { CtrError, isCtrError } from "../core/mod.ts";
+import { CtrError, isCtrError, isDiskFull } from "../core/mod.ts";
 
 /**
  * Runs `work`; what goes wrong reads `<action>: <fact>`, and a full disk is told as one.
@@ -21,7 +21,7 @@ function named(action: string, home: string, error: unknown): unknown {
   if (isDiskFull(error)) {
     return new CtrError("no-space", `${action}: no space is left on the disk of "${home}"`, {
       cause: error,
-      hint: "free some with: ctr image prune --all",
+      hint: "free some, for example with: ctr image rm",
     });
   }
   if (!isCtrError(error) || error.message.startsWith(action)) return error;
@@ -29,10 +29,4 @@ function named(action: string, home: string, error: unknown): unknown {
     .replace(/^cannot \w+ (it|the archive|the image|the manifest|a platform): /, "")
     .replace(/^cannot \w+ /, ""); // "cannot read blob 1234: …" becomes "blob 1234: …"
   return new CtrError(error.code, `${action}: ${fact}`, { cause: error, hint: error.hint });
-}
-
-function isDiskFull(error: unknown): boolean {
-  if (isCtrError(error)) return error.code === "no-space";
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOSPC" || code === "EDQUOT";
 }

@@ -118,7 +118,7 @@ export class Authenticator {
         throw new CtrError(
           "denied",
           `${subject.action}: ${host} refuses the user name or the password`,
-          { hint: `log in again with: ctr registry login ${host}` },
+          { hint: `log in again with: docker login ${host}` },
         );
       }
       throw statusFailure(subject, answer, body);

@@ -24,7 +24,7 @@ export function statusFailure(
   const { action, host, kind } = subject;
   const fail = (code: ErrorCode, fact: string, hint?: string) =>
     new CtrError(code, `${action}: ${fact}`, { hint });
-  const login = `log in with: ctr registry login ${host}`;
+  const login = `log in with: docker login ${host}`;
   if (status === 401 || codes.has("UNAUTHORIZED")) {
     return fail("denied", `the registry ${host} wants a login, or has no such image`, login);
   }

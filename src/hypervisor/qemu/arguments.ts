@@ -108,7 +108,9 @@ function disks({ architecture, bootDisk, disks }: VmConfig): string[] {
 
 /**
  * `cache=writeback` with flushes honoured: what the guest syncs is on the host's disk, what it does
- * not sync costs nothing. Discards and zeroes become holes, so a disk pays for what it holds.
+ * not sync costs nothing. Discards and zeroes become holes, so a disk pays for what it holds. When the
+ * host's disk is full the guest gets an error, as it would of a broken disk: QEMU's default is to stop
+ * the guest in silence until somebody tells it to go on.
  */
 function disk({ path, readonly, serial }: Disk, at: number): string[] {
   if (!/^[\x21-\x7e]{1,20}$/.test(serial) || serial.includes(",")) {
@@ -121,7 +123,7 @@ function disk({ path, readonly, serial }: Disk, at: number): string[] {
   // A file that is shared read-only between VMs needs no lock; a writable one must have it.
   const access = readonly
     ? "read-only=on,file.locking=off"
-    : "read-only=off,file.locking=auto,discard=unmap,detect-zeroes=unmap";
+    : "read-only=off,file.locking=auto,discard=unmap,detect-zeroes=unmap,werror=report";
   return [
     ...["-drive", `if=none,id=disk${at},driver=raw,${file},${access},cache=writeback`],
     ...["-device", `virtio-blk-device,drive=disk${at},serial=${serial}`],
