@@ -2,8 +2,7 @@ import { join } from "node:path";
 import { connectGuest } from "../../src/guest/mod.ts";
 import { hostArchitecture, hostCpus } from "../../src/host/mod.ts";
 import { chooseHypervisor, type Hypervisor, type Vm } from "../../src/hypervisor/mod.ts";
-import { GUEST_OVERHEAD_BYTES } from "../../src/vm/boot_vm.ts";
-import { findGuestAssets, type GuestAssets } from "../../src/vm/guest_assets.ts";
+import { findGuestAssets, GUEST_OVERHEAD_BYTES, type GuestAssets } from "../../src/vm/mod.ts";
 import { useBundledAssets } from "../cli/bundled.ts";
 import { referenceDisk } from "./reference.ts";
 
