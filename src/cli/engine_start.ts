@@ -89,11 +89,11 @@ async function spawnEngine(home: string, socket: string): Promise<void> {
       const fact = ended === undefined
         ? `it was not ready after ${READY_MS / 1000}s`
         : `it ended with status ${ended.code}`;
-      const last = await lastLine(log);
+      const last = await lastWords(log);
       throw new CtrError(
         ended === undefined ? "timeout" : "unavailable",
-        `cannot start the engine: ${fact}${last && `: ${last}`}`,
-        { hint: `see ${log}, and "ctr doctor"` },
+        `cannot start the engine: ${fact}${last.error && `: ${last.error}`}`,
+        { hint: last.hint ?? `see ${log}, and "ctr doctor"` },
       );
     }
     await new Promise((resolve) => setTimeout(resolve, 4));
@@ -126,7 +126,11 @@ export async function untilGone(socket: string): Promise<void> {
   });
 }
 
-async function lastLine(path: string): Promise<string> {
+/** An error may have a hint behind it, which is better than any of ours. */
+async function lastWords(path: string): Promise<{ error: string; hint: string | undefined }> {
   const text = await Deno.readTextFile(path).catch(() => "");
-  return text.trimEnd().split("\n").at(-1) ?? "";
+  const lines = text.trimEnd().split("\n");
+  const hint = /^hint: (.*)/.exec(lines.at(-1)!)?.[1];
+  if (hint !== undefined) lines.pop();
+  return { error: (lines.at(-1) ?? "").replace(/^error: /, ""), hint };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import fc from "fast-check";
-import { listSegments } from "./log_format.ts";
+import { listSegments, segmentName } from "./log_format.ts";
 import { logEnd, readLog, readTail } from "./log_reader.ts";
 import { LogWriter } from "./log_writer.ts";
 
@@ -103,5 +103,20 @@ Deno.test("the tail of a log is its last lines, across segments and runs", async
     for (const count of [0, 1, 2, 39, 41, 42, 60, 81, 500]) {
       assert.equal(text(readTail(folder, count)), count === 0 ? "" : lines.slice(-count).join(""));
     }
+  });
+});
+
+Deno.test("what a full disk does not take is missing in a log, which goes on behind it", async () => {
+  await withFolder((folder) => {
+    using log = new LogWriter(folder, 1, SMALL);
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    Deno.symlinkSync("/dev/full", join(folder, segmentName(1, 0)));
+    assert.ok(log.append(1, 0, bytes("lost\n")));
+    assert.equal(log.end, 5);
+    assert.deepEqual(listSegments(folder), []);
+    log.append(1, 5, bytes("kept\n"));
+    assert.equal(text(readLog(folder)), "kept\n");
+    using again = new LogWriter(folder, 1, SMALL);
+    assert.equal(again.end, 10);
   });
 });

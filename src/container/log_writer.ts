@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isDiskFull } from "../core/mod.ts";
 import {
   listSegments,
   MAX_PAYLOAD,
@@ -66,7 +66,8 @@ export class LogWriter implements Disposable {
   /**
    * Keeps `data` in the page cache: it survives this process, not a power cut.
    *
-   * Bytes before `end` are skipped, so a repetition doubles nothing.
+   * Bytes before `end` are skipped, so a repetition doubles nothing. Bytes that a full disk does not take
+   * are missing in the log: a program must not end because nobody can keep what it says.
    *
    * @returns The part that was new, or undefined if there was none.
    * @throws {CtrError} `bad-data` if bytes between `end` and `offset` are missing.
@@ -102,6 +103,25 @@ export class LogWriter implements Disposable {
   }
 
   #write(record: Parameters<typeof writeRecordHeader>[1]): void {
+    try {
+      this.#put(record);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#cutOff();
+    }
+  }
+
+  /** Drops half a record. The next one begins a segment, whose name tells where the log goes on. */
+  #cutOff(): void {
+    const file = this.#file;
+    this.#file = undefined;
+    if (!file) return;
+    if (this.#fileBytes > 0) file.truncateSync(this.#fileBytes);
+    file.close();
+    if (this.#fileBytes === 0) Deno.removeSync(join(this.#folder, this.#segments.pop()!.name));
+  }
+
+  #put(record: Parameters<typeof writeRecordHeader>[1]): void {
     const file = this.#writable();
     const size = RECORD_HEADER + record.data.length;
     writeRecordHeader(scratch, record);
@@ -118,6 +138,7 @@ export class LogWriter implements Disposable {
   #writable(): Deno.FsFile {
     if (this.#file && this.#fileBytes < this.#limits.segmentBytes) return this.#file;
     this.#file?.close();
+    this.#file = undefined;
     const name = segmentName(this.#run, this.#end);
     this.#file = Deno.openSync(join(this.#folder, name), {
       write: true,

@@ -12,6 +12,8 @@ export interface Result {
 export interface RunOptions {
   readonly stdin?: string | Uint8Array;
   readonly env?: Record<string, string>;
+  /** Also what depends on the host, which is left out of standard error otherwise. */
+  readonly allNotes?: boolean;
 }
 
 /** `$CTR_TEST_REGISTRY/name`, or `undefined` where there is no registry: such tests are skipped. */
@@ -28,9 +30,13 @@ export function vmTest(name: string, body: (t: Deno.TestContext) => Promise<void
   Deno.test({ name, ignore: BUSYBOX === "", fn: body });
 }
 
-export async function ctrHome(): Promise<CtrHome> {
+/** @param config The text of `config.toml`. */
+export async function ctrHome(config = ""): Promise<CtrHome> {
   // Short, because the path of a unix socket has at most 107 bytes.
-  return new CtrHome(await Deno.makeTempDir({ dir: "/tmp", prefix: "ctr-run-" }));
+  const home = new CtrHome(await Deno.makeTempDir({ dir: "/tmp", prefix: "ctr-run-" }));
+  await Deno.mkdir(`${home.path}/config/ctr`, { recursive: true });
+  await Deno.writeTextFile(`${home.path}/config/ctr/config.toml`, config);
+  return home;
 }
 
 export class CtrHome implements AsyncDisposable {
@@ -50,13 +56,17 @@ export class CtrHome implements AsyncDisposable {
     const { code, stdout, stderr } = await child.output();
     clearTimeout(late);
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { status: code, stdout: text(stdout), stderr: told(text(stderr)) };
+    return {
+      status: code,
+      stdout: text(stdout),
+      stderr: options.allNotes ? text(stderr) : told(text(stderr)),
+    };
   }
 
   async spawn(args: readonly string[], options: RunOptions = {}): Promise<Deno.ChildProcess> {
     const child = new Deno.Command(Deno.execPath(), {
       args: [...await this.command(), ...args],
-      env: { CTR_HOME: this.path, ...options.env },
+      env: { CTR_HOME: this.path, XDG_CONFIG_HOME: `${this.path}/config`, ...options.env },
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
@@ -68,6 +78,28 @@ export class CtrHome implements AsyncDisposable {
   async command(): Promise<string[]> {
     const bundled = await Deno.stat(BUNDLE).then(() => true, () => false);
     return bundled ? [...FLAGS, "--no-config", BUNDLE] : [...FLAGS, `${ROOT}main.ts`];
+  }
+
+  /** The process that serves this home, which runs. */
+  async enginePid(): Promise<number> {
+    const { stdout } = await this.ctr(["system", "status", "--format", "json"]);
+    return JSON.parse(stdout).pid;
+  }
+
+  /** The virtual machines of this home. */
+  async monitors(): Promise<number[]> {
+    return (await processesOf(this.path)).filter((line) => /^\d+ \S*qemu-system/.test(line))
+      .map((line) => Number.parseInt(line));
+  }
+
+  /** What a failed operation must not leave: unfinished files, locks, containers. */
+  async litter(): Promise<string[]> {
+    const found: string[] = [];
+    for (const folder of ["containers", "content/ingest", "run/locks", "run/leases"]) {
+      for (const name of await namesIn(`${this.path}/${folder}`)) found.push(`${folder}/${name}`);
+    }
+    const disks = await namesIn(`${this.path}/layers`);
+    return [...found, ...disks.filter((name) => !name.endsWith(".ext4")).map((n) => `layers/${n}`)];
   }
 
   async #left(): Promise<string[]> {
@@ -111,6 +143,15 @@ async function processesOf(home: string): Promise<string[]> {
     } catch { /* it has ended meanwhile */ }
   }
   return found;
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
 }
 
 async function socketsOf(folder: string): Promise<string[]> {
