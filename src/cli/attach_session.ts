@@ -8,7 +8,7 @@ import { OutputClosed, writeOutput } from "./attach_output.ts";
 import type { Signals } from "./attach_signals.ts";
 import { DetachKeys } from "./detach_keys.ts";
 import { type EngineClient, isLost } from "./engine_client.ts";
-import { engineError } from "./errors.ts";
+import { engineError, EngineGone } from "./errors.ts";
 import { readFrames, type Received } from "./frame_reader.ts";
 import { rawTerminal, terminalSize } from "./terminal.ts";
 
@@ -39,6 +39,7 @@ export type AttachEnd =
 const PIPE_GRACE_MS = 1000;
 /** An engine that dies this often in a row without a word will not get better. */
 const MOST_LOSSES = 5;
+const GONE_PAUSE_MS = 50;
 
 /** Joins the streams of a process with ours until it ends or the user leaves. */
 export class AttachSession {
@@ -69,19 +70,11 @@ export class AttachSession {
     try {
       let start = this.#options.start;
       for (let first = true;; first = false) {
-        const end = await this.#connect(engine, start, first);
+        const end = await this.#connect(engine, start, first).catch((error) => {
+          if (first || !(error instanceof EngineGone)) throw error;
+        });
         if (end !== undefined) return end;
-        if (++this.#losses > MOST_LOSSES) {
-          throw new CtrError(
-            "unavailable",
-            "cannot stay attached: the engine ends again and again",
-            {
-              hint: 'see "ctr system logs"',
-            },
-          );
-        }
-        engine = await this.#freshEngine();
-        start = this.#options.start && !this.#started && await this.#isCreated(engine);
+        ({ engine, start } = await this.#comeBack());
       }
     } finally {
       this.#restoreTerminal();
@@ -203,6 +196,23 @@ export class AttachSession {
     signal("PIPE");
     // The first process of a PID namespace is spared the default action of every signal but KILL.
     Deno.unrefTimer(setTimeout(() => signal("KILL"), PIPE_GRACE_MS));
+  }
+
+  /** An engine that dies takes connections for a moment longer, so it may be lost again at once. */
+  async #comeBack(): Promise<{ engine: EngineClient; start: boolean }> {
+    while (++this.#losses <= MOST_LOSSES) {
+      try {
+        const engine = await this.#freshEngine();
+        const start = this.#options.start && !this.#started && await this.#isCreated(engine);
+        return { engine, start };
+      } catch (error) {
+        if (!(error instanceof EngineGone)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, GONE_PAUSE_MS));
+      }
+    }
+    throw new CtrError("unavailable", "cannot stay attached: the engine ends again and again", {
+      hint: 'see "ctr system logs"',
+    });
   }
 
   async #freshEngine(): Promise<EngineClient> {

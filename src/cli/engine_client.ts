@@ -1,5 +1,5 @@
 import { CtrError, withDeadline } from "../core/mod.ts";
-import { engineError } from "./errors.ts";
+import { engineError, EngineGone } from "./errors.ts";
 import { connectSocket, type HttpRequest, type HttpResponse, send } from "./http.ts";
 
 /** How long the engine may take for an answer that needs no VM. */
@@ -118,8 +118,5 @@ export function isLost(error: unknown): boolean {
 }
 
 function gone(cause: unknown): CtrError {
-  return new CtrError("unavailable", "the engine has ended", {
-    hint: 'see "ctr system logs"',
-    cause,
-  });
+  return new EngineGone("the engine has ended", cause);
 }

@@ -2,6 +2,7 @@ import { API_VERSION, CTR_VERSION, ENGINE_SOCKET } from "../api/wire/mod.ts";
 import { CtrError, lockFile, withDeadline } from "../core/mod.ts";
 import { EngineClient, isLost } from "./engine_client.ts";
 import { engineCommand } from "./engine_command.ts";
+import { EngineGone } from "./errors.ts";
 import { connectSocket } from "./http.ts";
 
 const READY_MS = 10_000;
@@ -22,7 +23,14 @@ export async function runningEngine(home: string): Promise<EngineClient | undefi
 export async function startedEngine(home: string): Promise<EngineClient> {
   const running = await runningEngine(home);
   if (running === undefined) return await start(home);
-  const { api, version } = await running.get("/version") as { api?: unknown; version?: unknown };
+  let told: { api?: unknown; version?: unknown };
+  try {
+    told = await running.get("/version") as typeof told;
+  } catch (error) {
+    if (error instanceof EngineGone) return await start(home); // it was about to end
+    throw error;
+  }
+  const { api, version } = told;
   if (api === API_VERSION) return running;
   const { running: containers } = await running.get("/status") as { running?: unknown };
   if (containers !== 0) {

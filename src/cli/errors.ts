@@ -1,6 +1,13 @@
 import type { CommanderError } from "commander";
 import { CtrError, type ErrorCode, EXIT_STATUS, isCtrError } from "../core/mod.ts";
 
+/** The engine was there and is not any more, or does not listen yet: another may be started. */
+export class EngineGone extends CtrError {
+  constructor(message: string, cause?: unknown) {
+    super("unavailable", message, { hint: 'see "ctr system logs"', cause });
+  }
+}
+
 /** `error: …` and `hint: …`, as they are written to standard error. */
 export function describeError(error: unknown, debug: boolean): string {
   if (!isCtrError(error)) {

@@ -1,5 +1,6 @@
 import { CtrError } from "../core/mod.ts";
 import { shortSocketPath } from "../host/mod.ts";
+import { EngineGone } from "./errors.ts";
 
 /**
  * HTTP/1.1 over a unix socket, one request per connection. `fetch` cannot upgrade and `node:http`
@@ -185,7 +186,5 @@ class Reader {
 
 /** The engine went away in the middle of an answer. */
 function cutShort(): CtrError {
-  return new CtrError("unavailable", "read the engine's answer: the engine has ended", {
-    hint: 'see "ctr system logs"',
-  });
+  return new EngineGone("read the engine's answer: the engine has ended");
 }
