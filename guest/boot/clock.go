@@ -9,6 +9,12 @@ import (
 	"ctr/guest/gen/guestpb"
 )
 
+// Step is a part of the boot.
+type Step struct {
+	Name string
+	Run  func() error
+}
+
 // Clock collects steps. It belongs to one goroutine.
 type Clock struct{ Steps []*guestpb.BootStep }
 

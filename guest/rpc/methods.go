@@ -36,7 +36,12 @@ func (s *Server) startContainer(r *guestpb.StartContainerRequest) (wire.Message,
 	if err := s.reserve(r.Process.Id); err != nil {
 		return nil, err
 	}
-	clock := new(boot.Clock)
+	if err := s.preparation.do(); err != nil {
+		s.settle(r.Process.Id, nil)
+		return nil, err
+	}
+	// The first container's steps begin with the guest's last ones.
+	clock := &boot.Clock{Steps: s.preparation.told()}
 	c, err := container.Start(s.Reaper, r, clock)
 	if err != nil {
 		s.settle(r.Process.Id, nil)

@@ -30,15 +30,17 @@ type Server struct {
 	BootSteps []*guestpb.BootStep
 	Reaper    *reap.Reaper
 
+	preparation preparation
+
 	mu         sync.Mutex
 	containers map[string]*container.Container
 	processes  map[string]*process.Process // nil: it is being started
 }
 
 // New returns a server without containers.
-func New(version string, steps []*guestpb.BootStep, reaper *reap.Reaper) *Server {
+func New(version string, steps []*guestpb.BootStep, later []boot.Step, reaper *reap.Reaper) *Server {
 	return &Server{
-		Version: version, BootSteps: steps, Reaper: reaper,
+		Version: version, BootSteps: steps, Reaper: reaper, preparation: preparation{steps: later},
 		containers: make(map[string]*container.Container), processes: make(map[string]*process.Process),
 	}
 }
@@ -51,7 +53,9 @@ func (s *Server) Handle(call *h2.Call) error {
 	}
 	switch call.Method {
 	case guestpb.GuestHello:
-		return unary(call, request, new(guestpb.HelloRequest), s.hello)
+		err := unary(call, request, new(guestpb.HelloRequest), s.hello)
+		go s.preparation.do() // after the answer, which the host waits for
+		return err
 	case guestpb.GuestStartContainer:
 		return unary(call, request, new(guestpb.StartContainerRequest), s.startContainer)
 	case guestpb.GuestStartProcess:

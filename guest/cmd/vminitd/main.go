@@ -25,27 +25,27 @@ var version = "dev"
 func main() {
 	clock := &boot.Clock{}
 	var listener transport.Listener
-	steps := []struct {
-		name string
-		run  func() error
-	}{
-		{"file systems", boot.MountFileSystems},
-		{"kernel settings", boot.Settings},
-		{"cgroups", cgroup.EnableControllers},
-		{"loopback", netcfg.Loopback},
-		{"listen", func() (err error) {
+	steps := []boot.Step{
+		{Name: "file systems", Run: boot.MountFileSystems},
+		{Name: "listen", Run: func() (err error) {
 			listener, err = listen()
 			return err
 		}},
 	}
+	// What only a container needs is done while the host reads our first answer and says what to run.
+	later := []boot.Step{
+		{Name: "kernel settings", Run: boot.Settings},
+		{Name: "cgroups", Run: cgroup.EnableControllers},
+		{Name: "loopback", Run: netcfg.Loopback},
+	}
 	for _, step := range steps {
-		if err := clock.Run(step.name, step.run); err != nil {
+		if err := clock.Run(step.Name, step.Run); err != nil {
 			fail(err)
 		}
 	}
 	reaper := reap.New()
 	go reaper.Run()
-	server := rpc.New(version, clock.Steps, reaper)
+	server := rpc.New(version, clock.Steps, later, reaper)
 	fmt.Printf("vminitd ready %d ms\n", boot.Now()/1e6)
 	fail(serve(listener, server))
 }
