@@ -67,6 +67,18 @@ Deno.test("an empty list is a header, and nothing with -q", async () => {
   assertEquals((await home.ctr(["ls", "-q"])).stdout, "");
 });
 
+Deno.test("bash completes words that it breaks at colons", async () => {
+  const { stdout: script } = await runCtr("/nonexistent/home", ["completion", "bash"]);
+  const stub = `ctr() { local IFS=' '; [ "$*" = "__complete -- image rm 127.0.0.1:5000/b" ] &&
+    printf '127.0.0.1:5000/box:latest\\timage\\n'; }`;
+  const line = "ctr image rm 127.0.0.1:5000/b";
+  const { stdout } = await new Deno.Command("bash", {
+    args: ["-c", `${script}\n${stub}\n_ctr ctr 5000/b :; echo "\${COMPREPLY[*]}"`],
+    env: { COMP_LINE: line, COMP_POINT: String(line.length) },
+  }).output();
+  assertEquals(new TextDecoder().decode(stdout), "5000/box:latest\n");
+});
+
 Deno.test("completion does not start the engine", async () => {
   assertEquals(await runCtr("/nonexistent/home", ["__complete", "--", "rm", ""]), {
     status: 0,

@@ -1,6 +1,6 @@
 /** What the host lacks: room, QEMU. */
 import { assertEquals, assertMatch } from "../cli/assert.ts";
-import { BUSYBOX, type CtrHome, ctrHome, DEBIAN, vmTest } from "./ctr_home.ts";
+import { BUSYBOX, ctrHome, DEBIAN, vmTest } from "./ctr_home.ts";
 
 const QUIET = ["--progress", "none"];
 const FULL = /^error: [^\n]*no space is left on the disk[^\n]*\nhint: [^\n]*\n$/;
@@ -62,12 +62,8 @@ vmTest("without QEMU the package is named", async () => {
   );
   await home.ctr(["system", "stop"]);
   assertEquals((await home.ctr(["ls", "-aq"])).stdout, "");
-  assertEquals(await litterOf(home), []);
+  assertEquals(await home.litter(), []);
 });
-
-async function litterOf(home: CtrHome): Promise<string[]> {
-  return await home.litter();
-}
 
 async function mount(...args: string[]): Promise<boolean> {
   const command = new Deno.Command("mount", { args, stdout: "null", stderr: "null" });
