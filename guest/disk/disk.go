@@ -10,39 +10,50 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Device returns the path of the disk with a serial.
-func Device(serial string) (string, error) {
+// Disks are the paths of the VM's disks by serial.
+type Disks map[string]string
+
+// Find asks every disk for its serial, which costs a request to the host each: once is enough.
+func Find() (Disks, error) {
 	entries, err := os.ReadDir("/sys/block")
 	if err != nil {
-		return "", fmt.Errorf("list disks: %w", err)
+		return nil, fmt.Errorf("list disks: %w", err)
 	}
+	disks := Disks{}
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), "vd") {
 			continue
 		}
-		found, err := os.ReadFile("/sys/block/" + entry.Name() + "/serial")
-		if err == nil && strings.TrimSpace(string(found)) == serial {
-			return "/dev/" + entry.Name(), nil
+		if serial, err := os.ReadFile("/sys/block/" + entry.Name() + "/serial"); err == nil {
+			disks[strings.TrimSpace(string(serial))] = "/dev/" + entry.Name()
 		}
+	}
+	return disks, nil
+}
+
+// Device returns the path of the disk with a serial.
+func (d Disks) Device(serial string) (string, error) {
+	if device, ok := d[serial]; ok && serial != "" {
+		return device, nil
 	}
 	return "", fmt.Errorf("find the disk %q: the VM has none with this serial", serial)
 }
 
 // MountReadOnly mounts a layer. Layers have no journal to replay and are never written.
-func MountReadOnly(serial, target string) error {
-	return mount(serial, target, unix.MS_RDONLY|unix.MS_NOATIME, "noload")
+func (d Disks) MountReadOnly(serial, target string) error {
+	return d.mount(serial, target, unix.MS_RDONLY|unix.MS_NOATIME, "noload")
 }
 
 // Mount mounts a writable disk. Freed blocks are handed back to the host.
-func Mount(serial, target string, flags uintptr, options string) error {
+func (d Disks) Mount(serial, target string, flags uintptr, options string) error {
 	if options != "" {
 		options = "," + options
 	}
-	return mount(serial, target, flags, "discard"+options)
+	return d.mount(serial, target, flags, "discard"+options)
 }
 
-func mount(serial, target string, flags uintptr, options string) error {
-	device, err := Device(serial)
+func (d Disks) mount(serial, target string, flags uintptr, options string) error {
+	device, err := d.Device(serial)
 	if err != nil {
 		return err
 	}

@@ -26,23 +26,27 @@ func Assemble(id string, spec *guestpb.Rootfs) (*Root, error) {
 	if err := os.MkdirAll(target, 0o755); err != nil {
 		return nil, err
 	}
+	disks, err := disk.Find()
+	if err != nil {
+		return nil, err
+	}
 	if spec.MachineSerial != "" {
-		if err := disk.Mount(spec.MachineSerial, target, 0, ""); err != nil {
+		if err := disks.Mount(spec.MachineSerial, target, 0, ""); err != nil {
 			return nil, err
 		}
 		return OpenRoot(target)
 	}
+	upper := upperFolder + id
+	if err := mountUpper(disks, spec.UpperSerial, upper); err != nil {
+		return nil, err
+	}
 	var lower []string
 	for i, serial := range spec.LayerSerials {
 		layer := layersFolder + id + "/" + strconv.Itoa(i)
-		if err := disk.MountReadOnly(serial, layer); err != nil {
+		if err := disks.MountReadOnly(serial, layer); err != nil {
 			return nil, err
 		}
 		lower = append([]string{layer}, lower...) // overlayfs wants the topmost first
-	}
-	upper := upperFolder + id
-	if err := mountUpper(spec.UpperSerial, upper); err != nil {
-		return nil, err
 	}
 	if len(lower) == 0 { // an empty image: overlayfs wants a layer
 		empty := layersFolder + id + "/empty"
@@ -58,7 +62,7 @@ func Assemble(id string, spec *guestpb.Rootfs) (*Root, error) {
 	return OpenRoot(target)
 }
 
-func mountUpper(serial, folder string) error {
+func mountUpper(disks disk.Disks, serial, folder string) error {
 	if serial == "" {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return err
@@ -66,7 +70,7 @@ func mountUpper(serial, folder string) error {
 		if err := unix.Mount("tmpfs", folder, "tmpfs", 0, "mode=755"); err != nil {
 			return fmt.Errorf("mount the upper tmpfs: %w", err)
 		}
-	} else if err := disk.Mount(serial, folder, unix.MS_NOATIME, ""); err != nil {
+	} else if err := disks.Mount(serial, folder, unix.MS_NOATIME, ""); err != nil {
 		return err
 	}
 	for _, name := range [...]string{"/upper", "/work"} {
@@ -121,7 +125,11 @@ func (r *Root) mountOne(m *guestpb.Mount) error {
 		}
 		file = !info.IsDir()
 	case "ext4":
-		device, err := disk.Device(source)
+		disks, err := disk.Find()
+		if err != nil {
+			return err
+		}
+		device, err := disks.Device(source)
 		if err != nil {
 			return err
 		}

@@ -68,13 +68,19 @@ export async function startVm(
   }
 }
 
-/** A container that has never run has nothing to lose, so its disk is made anew: it is always whole. */
+/**
+ * A container that has never run has nothing to lose, so its disk is made anew: it is always whole. One
+ * that is removed when it ends never meets its disk again, so that disk needs no journal. The folders
+ * are those of the guest's overlay.
+ */
 async function prepareUpper(
   record: ContainerRecord,
   path: string,
   bytes = UPPER_BYTES,
 ): Promise<void> {
-  if (!record.started) await makeEmptyExt4(path, bytes, { journal: true });
+  if (record.started) return;
+  const journal = !record.config.autoRemove;
+  await makeEmptyExt4(path, bytes, { journal, folders: ["upper", "work"] });
 }
 
 function architectureOf(name: string): Architecture {
