@@ -69,9 +69,9 @@ export async function startVm(
 }
 
 /**
- * A container that has never run has nothing to lose, so its disk is made anew: it is always whole. One
- * that is removed when it ends never meets its disk again, so that disk needs no journal. The folders
- * are those of the guest's overlay.
+ * A container that has never run has nothing to lose, so its disk is made anew: it is always whole. The
+ * folders are those of the guest's overlay. The journal is not for crashes alone: without one a guest
+ * whose host's disk is full goes on writing and is never told.
  */
 async function prepareUpper(
   record: ContainerRecord,
@@ -79,8 +79,7 @@ async function prepareUpper(
   bytes = UPPER_BYTES,
 ): Promise<void> {
   if (record.started) return;
-  const journal = !record.config.autoRemove;
-  await makeEmptyExt4(path, bytes, { journal, folders: ["upper", "work"] });
+  await makeEmptyExt4(path, bytes, { journal: true, folders: ["upper", "work"] });
 }
 
 function architectureOf(name: string): Architecture {

@@ -106,7 +106,7 @@ export class TestVm implements AsyncDisposable {
     const args = [
       ...machine,
       "-accel",
-      "tcg,thread=multi",
+      `tcg,thread=${arch === "x86_64" ? "single" : "multi"}`, // docs/decisions/0003
       "-global",
       "virtio-mmio.force-legacy=false",
       "-nodefaults",
