@@ -147,9 +147,6 @@ export function nicSocket(at: number): string {
 
 function commandLine(config: VmConfig, host: HostChoices): string {
   const words = ["console=hvc0", "quiet", "root=/dev/vda", "ro", "rootfstype=ext4", "panic=-1"];
-  // A container's start is full of mounts, each of which waits for an RCU grace period: expedited ones
-  // take 40 ms less of it.
-  words.push("rcupdate.rcu_expedited=1");
   if (config.architecture === "amd64") words.push("reboot=t", "noreplace-smp", "8250.nr_uarts=0");
   if (host.accelerator === "tcg") {
     // Speculation does not leak through an emulator that does not speculate on the guest's behalf.
