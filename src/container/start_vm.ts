@@ -70,16 +70,15 @@ export async function startVm(
 
 /**
  * A container that has never run has nothing to lose, so its disk is made anew: it is always whole. The
- * folders are those of the guest's overlay. The journal is not for crashes alone: without one a guest
- * whose host's disk is full goes on writing and is never told.
+ * journal is not for crashes alone: without one a guest whose host's disk is full goes on writing and
+ * is never told.
  */
 async function prepareUpper(
   record: ContainerRecord,
   path: string,
   bytes = UPPER_BYTES,
 ): Promise<void> {
-  if (record.started) return;
-  await makeEmptyExt4(path, bytes, { journal: true, folders: ["upper", "work"] });
+  if (!record.started) await makeEmptyExt4(path, bytes, { journal: true });
 }
 
 function architectureOf(name: string): Architecture {

@@ -1,6 +1,5 @@
 /** An empty disk: the writer without entries, so there is one code that lays out a file system. */
 import { CtrError } from "../core/mod.ts";
-import type { Ext4Entry } from "./entry.ts";
 import { BLOCK_SIZE } from "./layout.ts";
 import { parseUuid } from "./superblock.ts";
 import { Ext4Writer } from "./writer.ts";
@@ -16,8 +15,6 @@ export interface EmptyExt4Options {
   readonly label?: string;
   /** Default: random. */
   readonly uuid?: string;
-  /** Paths of folders, parents first, root's and 0755. A guest takes milliseconds for each. */
-  readonly folders?: readonly string[];
 }
 
 /**
@@ -49,29 +46,10 @@ export async function makeEmptyExt4(
     ? crypto.getRandomValues(new Uint8Array(16))
     : parseUuid(options.uuid);
   using file = await Deno.open(path, { write: true, create: true, truncate: true, mode: 0o600 });
-  const writer = new Ext4Writer(file, {
+  new Ext4Writer(file, {
     capacityBytes,
     journal,
     lostAndFound: true,
     ...(options.label === undefined ? {} : { label: options.label }),
-  });
-  for (const folder of options.folders ?? []) writer.add(folderEntry(folder));
-  writer.finish(uuid);
-}
-
-function folderEntry(path: string): Ext4Entry {
-  return {
-    path,
-    type: "directory",
-    mode: 0o755,
-    uid: 0,
-    gid: 0,
-    size: 0,
-    mtime: Math.floor(Date.now() / 1000),
-    mtimeNs: 0,
-    linkTarget: "",
-    devMajor: 0,
-    devMinor: 0,
-    xattrs: undefined,
-  };
+  }).finish(uuid);
 }

@@ -57,7 +57,7 @@ async function inPath(name: string, searchPath: string): Promise<string | undefi
   return undefined;
 }
 
-/** By file, so that an upgrade of QEMU under a running engine is seen. Asking takes 15 ms a start. */
+/** By file, so that an upgrade of QEMU under a running engine is seen. Asking takes 10 ms a start. */
 const versions = new Map<string, Promise<string>>();
 
 async function versionOf(path: string): Promise<string> {
