@@ -36,5 +36,7 @@
  *
  * @module
  */
+export * from "./mounts.ts";
+export * from "./policies.ts";
 export * from "./schemas.ts";
 export * from "./wire/mod.ts";

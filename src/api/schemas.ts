@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { Device, Mount, MountSpec, PublishedSocket } from "./mounts.ts";
+import { Health, HealthSpec, RestartPolicy, RestartState } from "./policies.ts";
 
 const bytes = z.int().nonnegative();
 const time = z.iso.datetime();
@@ -26,6 +28,8 @@ export const ProcessSpec = z.strictObject({
   cwd: z.string().optional(),
   user: z.string().optional(),
   additionalGids: z.array(z.int().nonnegative()).default([]),
+  /** Names or numbers, resolved in the container's root. */
+  additionalGroups: z.array(z.string()).default([]),
   terminal: z.boolean().default(false),
   rows: z.int().min(0).max(65535).default(0),
   columns: z.int().min(0).max(65535).default(0),
@@ -75,6 +79,26 @@ export const CreateRequest = z.strictObject({
   kernelArguments: z.array(z.string()).default([]),
   stopSignal: z.string().optional(),
   stopTimeoutMs: z.int().nonnegative().optional(),
+  mounts: z.array(MountSpec).default([]),
+  /** Containers whose mounts are taken over; `:ro` behind one makes them read-only. */
+  volumesFrom: z.array(z.string()).default([]),
+  publishedSockets: z.array(PublishedSocket).default([]),
+  /** The caller's ssh-agent, forwarded to `/run/host-services/ssh-auth.sock`. */
+  sshAgent: z.strictObject({ socket: z.string() }).optional(),
+  devices: z.array(Device).default([]),
+  security: z.strictObject({
+    noNewPrivileges: z.boolean().optional(),
+    /** `unconfined`, or a profile as Docker's JSON. */
+    seccomp: z.union([z.literal("unconfined"), z.looseObject({ defaultAction: z.string() })])
+      .optional(),
+    /** Every path is to be seen and written: no masks, no read-only paths. */
+    systempaths: z.literal("unconfined").optional(),
+  }).default({}),
+  oomScoreAdj: z.int().min(-1000).max(1000).optional(),
+  /** False: the network interfaces get no link-local address. */
+  linkLocal: z.boolean().default(true),
+  restart: RestartPolicy.optional(),
+  health: HealthSpec.optional(),
 });
 export type CreateRequest = z.output<typeof CreateRequest>;
 export type CreateRequestInput = z.input<typeof CreateRequest>;
@@ -125,14 +149,29 @@ export const Container = z.strictObject({
     autoRemove: z.boolean(),
     stopSignal: z.string(),
     creationDate: time,
+    mounts: z.array(Mount).default([]),
+    publishedSockets: z.array(PublishedSocket).default([]),
+    restartPolicy: RestartPolicy.default({ name: "no", maximumRetries: 0 }),
+    healthCheck: HealthSpec.optional(),
   }),
   status: z.strictObject({
-    state: z.enum(["created", "starting", "running", "stopping", "exited"]),
+    /** `restarting`: it has ended and its policy will start it. */
+    state: z.enum([
+      "created",
+      "starting",
+      "running",
+      "paused",
+      "stopping",
+      "restarting",
+      "exited",
+    ]),
     startedAt: time.optional(),
     pid: z.int().optional(), // of the monitor on the host
     accelerator: z.string().optional(),
     networks: z.array(z.looseObject({ network: z.string(), ipv4Address: z.string() })),
     exit: Exit.optional(),
+    health: Health.optional(),
+    restart: RestartState.optional(),
     upperBytes: bytes.optional(), // allocated on the host
   }),
 });

@@ -272,6 +272,17 @@ export class Container {
     return await live.execs.add(spec, detach);
   }
 
+  /** Its VM, after a start that is under way; undefined when it does not run. */
+  async runningVm(): Promise<RunningVm | undefined> {
+    const live = await this.#afterStart();
+    return live && !live.ended ? live.vm : undefined;
+  }
+
+  /** Does `work` while nothing else changes its life. */
+  exclusive<T>(work: () => Promise<T>): Promise<T> {
+    return this.#mutex.run(work);
+  }
+
   /** The run whose log is being written, for those who follow it. */
   get liveLog(): LogWriter | undefined {
     return this.#live?.log;

@@ -40,6 +40,10 @@ export async function describe(
       autoRemove: config.autoRemove,
       stopSignal: config.stopSignal,
       creationDate: config.createdAt,
+      mounts: [],
+      publishedSockets: [...config.publishedSockets ?? []],
+      restartPolicy: config.restart ?? { name: "no", maximumRetries: 0 },
+      ...(config.health && { healthCheck: config.health }),
     },
     status: {
       state,

@@ -1,4 +1,11 @@
-import type { Guest, GuestExit, GuestProcess, GuestProcessState, OutputEvent } from "../vm/mod.ts";
+import type {
+  Guest,
+  GuestExit,
+  GuestProcess,
+  GuestProcessState,
+  GuestStats,
+  OutputEvent,
+} from "../vm/mod.ts";
 
 /** What a process of the fake guest can do. */
 export interface FakeProcess {
@@ -69,6 +76,7 @@ class Entry implements FakeProcess {
       signal,
       oomKilled: false,
       oomVictim: "",
+      error: "",
       atMs: Date.now(),
       outputEnd: this.bytes.length,
     };
@@ -82,11 +90,34 @@ class Entry implements FakeProcess {
   }
 }
 
+const NO_STATS: GuestStats = {
+  memoryUsageBytes: 0,
+  memoryLimitBytes: 0,
+  memoryCacheBytes: 0,
+  cpuUsageUs: 0,
+  networkRxBytes: 0,
+  networkTxBytes: 0,
+  blockReadBytes: 0,
+  blockWriteBytes: 0,
+  pids: 1,
+  memoryWorkingSetBytes: 0,
+  guestMemoryTotalBytes: 0,
+  guestMemoryAvailableBytes: 0,
+  guestCacheBytes: 0,
+  diskUsedBytes: 0,
+  diskSizeBytes: 0,
+  onlineCpus: 1,
+  oomKills: 0,
+};
+
 /** The inside of one VM. It outlives the connections to it. */
 export class FakeGuestVm {
   readonly #programs: FakePrograms;
   readonly entries = new Map<string, Entry>();
   shutDown = false;
+  frozen = false;
+  /** As updated. */
+  readonly limits: { memoryBytes?: number; cpuQuotaUs?: number; pids?: number } = {};
 
   constructor(programs: FakePrograms = PROGRAMS) {
     this.#programs = programs;
@@ -115,7 +146,8 @@ export class FakeGuestVm {
       bootSteps: [],
       closed: closed.promise,
       close: () => closed.resolve(),
-      startContainer: (request) => attempt(() => start(request.process, request.containerId)),
+      startContainer: ({ process, containerId }) =>
+        attempt(() => process ? start(process, containerId) : { atMs: Date.now(), steps: [] }),
       startProcess: (containerId, process) => attempt(() => start(process, containerId)),
       output: (id, from, signal) => output(entry(id), from, signal, closed.promise),
       acknowledge: (id, offset) => attempt(() => void (entry(id).acknowledged = offset)),
@@ -133,6 +165,21 @@ export class FakeGuestVm {
       processes: () => attempt(() => [...this.entries].map(([id, each]) => state(id, each))),
       forget: (id) => attempt(() => void this.entries.delete(id)),
       setTime: () => Promise.resolve(),
+      openStream: () => Promise.reject(new Error("the fake guest has no files")),
+      listen: () => Promise.resolve(),
+      closeListener: () => Promise.resolve(),
+      // deno-lint-ignore require-yield
+      accepted: async function* () {
+        await closed.promise;
+      },
+      statPath: () => Promise.reject(new Error("the fake guest has no files")),
+      freeze: (_, { processes }) => attempt(() => void (processes && (this.frozen = true))),
+      thaw: (_, { processes }) => attempt(() => void (processes && (this.frozen = false))),
+      update: (_, limits) => attempt(() => void Object.assign(this.limits, limits)),
+      containerState: () => attempt(() => ({ exists: true, frozen: this.frozen, listeners: [] })),
+      top: () => Promise.resolve([]),
+      fileEvents: () => Promise.resolve(),
+      stats: () => Promise.resolve(NO_STATS),
       shutdown: () => attempt(() => void (this.shutDown = true)),
     };
   }

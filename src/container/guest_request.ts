@@ -86,7 +86,8 @@ export function guestProcess(
   process: ProcessConfig,
   container: Pick<ContainerConfig, "capabilities" | "noNewPrivileges">,
 ): GuestProcess {
-  const { args, env, cwd, user, additionalGids, terminal, rows, columns, privileged } = process;
+  const { args, env, cwd, user, additionalGids, additionalGroups, privileged } = process;
+  const { terminal, rows, columns } = process;
   return {
     id,
     args,
@@ -94,6 +95,7 @@ export function guestProcess(
     cwd,
     user,
     additionalGids,
+    additionalGroups,
     terminal,
     rows,
     columns,

@@ -76,6 +76,16 @@ export function mergeConfig(
     kernelArguments: request.kernelArguments,
     stopSignal: stopSignal(request.stopSignal ?? image.config.config?.StopSignal),
     stopTimeoutMs: request.stopTimeoutMs ?? STOP_TIMEOUT_MS,
+    mounts: [], // filled in where the volumes are known
+    publishedSockets: request.publishedSockets,
+    sshAgent: request.sshAgent,
+    devices: request.devices,
+    privileged: request.process.privileged,
+    seccomp: request.security.seccomp,
+    oomScoreAdj: request.oomScoreAdj ?? 0,
+    linkLocal: request.linkLocal,
+    restart: request.restart ?? { name: "no", maximumRetries: 0 },
+    health: request.health,
   };
 }
 
@@ -121,8 +131,18 @@ export function mergeExec(spec: ProcessSpec, container: ContainerConfig): Proces
 }
 
 function plain(spec: ProcessSpec) {
-  const { additionalGids, terminal, rows, columns, interactive, privileged, rlimits } = spec;
-  return { additionalGids, terminal, rows, columns, interactive, privileged, rlimits };
+  const { additionalGids, additionalGroups, privileged, rlimits } = spec;
+  const { terminal, rows, columns, interactive } = spec;
+  return {
+    additionalGids,
+    additionalGroups,
+    terminal,
+    rows,
+    columns,
+    interactive,
+    privileged,
+    rlimits,
+  };
 }
 
 /** Later wins, in the place of the earlier one. Entries of the image without `=` are ignored. */

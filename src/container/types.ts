@@ -1,4 +1,12 @@
-import type { CreateRequest, Exit, ProcessSpec } from "../api/mod.ts";
+import type {
+  CreateRequest,
+  Device,
+  Exit,
+  HealthSpec,
+  ProcessSpec,
+  PublishedSocket,
+  RestartPolicy,
+} from "../api/mod.ts";
 
 /** A process with nothing left to decide. */
 export interface ProcessConfig {
@@ -9,6 +17,8 @@ export interface ProcessConfig {
   /** Empty: root. Resolved in the guest. */
   readonly user: string;
   readonly additionalGids: readonly number[];
+  /** Resolved in the guest. */
+  readonly additionalGroups: readonly string[];
   readonly terminal: boolean;
   readonly rows: number;
   readonly columns: number;
@@ -17,7 +27,27 @@ export interface ProcessConfig {
   readonly rlimits: ProcessSpec["rlimits"];
 }
 
-/** All that a container was created with; `config.json`. Never changed. */
+/** A mount with nothing left to decide. */
+export type MountConfig =
+  | {
+    readonly type: "bind";
+    readonly source: string;
+    readonly target: string;
+    readonly readonly: boolean;
+  }
+  | {
+    readonly type: "volume";
+    readonly volume: string;
+    readonly target: string;
+    readonly readonly: boolean;
+    readonly copy: boolean;
+    readonly subpath?: string | undefined;
+    /** It was made for this container alone, and goes with it where Docker's would. */
+    readonly anonymous: boolean;
+  }
+  | { readonly type: "socket"; readonly source: string; readonly target: string };
+
+/** All that a container was created with; `config.json`. Changed by rename and update alone. */
 export interface ContainerConfig {
   readonly id: string;
   readonly name: string;
@@ -58,6 +88,17 @@ export interface ContainerConfig {
   readonly kernelArguments: readonly string[];
   readonly stopSignal: string;
   readonly stopTimeoutMs: number;
+  readonly mounts: readonly MountConfig[];
+  readonly publishedSockets: readonly PublishedSocket[];
+  readonly sshAgent?: { readonly socket: string } | undefined;
+  readonly devices: readonly Device[];
+  readonly privileged: boolean;
+  readonly seccomp?: CreateRequest["security"]["seccomp"];
+  readonly oomScoreAdj: number;
+  readonly linkLocal: boolean;
+  readonly restart: RestartPolicy;
+  /** Absent: its health is not watched. */
+  readonly health?: HealthSpec | undefined;
 }
 
 /** A row of the table: what was asked for, and what has happened. What lives is not in it. */

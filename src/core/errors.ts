@@ -8,6 +8,7 @@ export const EXIT_STATUS = {
   "usage": 2,
   "not-found": 1,
   "exists": 1,
+  "conflict": 1,
   "invalid-state": 1,
   "no-space": 1,
   "bad-data": 1,

@@ -7,6 +7,7 @@ const HTTP_STATUS: Readonly<Record<ErrorCode, number>> = {
   "denied": 403,
   "not-found": 404,
   "exists": 409,
+  "conflict": 409,
   "invalid-state": 409,
   "too-large": 413,
   "bad-data": 422,

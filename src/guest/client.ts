@@ -13,11 +13,12 @@ import { CtrError, withDeadline } from "../core/mod.ts";
 import { Acknowledgements } from "./acknowledgements.ts";
 import type { Call } from "./call.ts";
 import { Connection } from "./connection.ts";
-import { Guest, OutputEventSchema } from "./gen/guest_pb.ts";
+import { AcceptEventSchema, Guest, OutputEventSchema } from "./gen/guest_pb.ts";
 import { beginSession } from "./preamble.ts";
 import {
   containerMessage,
   count,
+  limitsMessage,
   name,
   outputOf,
   processesOf,
@@ -25,14 +26,31 @@ import {
   statsOf,
   stepsOf,
 } from "./translate.ts";
+import {
+  acceptedOf,
+  containerStateOf,
+  fileEventMessage,
+  pathStatOf,
+  streamMessage,
+  topOf,
+} from "./translate_files.ts";
 import type {
+  Accepted,
   ContainerSpec,
+  FileEvent,
+  FreezeScope,
+  GuestContainerState,
   GuestProcessState,
   GuestStats,
   GuestStep,
+  LimitsSpec,
+  ListenSpec,
   OutputEvent,
+  PathStat,
   ProcessSpec,
   StartedProcess,
+  StreamSpec,
+  TopProcess,
 } from "./types.ts";
 
 const PROTOCOL = 1;
@@ -133,7 +151,7 @@ export class GuestClient {
    * @throws {CtrError} `command-not-found`, `not-executable`, `not-found` (a disk), `usage`, …
    */
   async startContainer(spec: ContainerSpec): Promise<StartedProcess> {
-    const what = `start "${spec.process.args[0] ?? ""}"`;
+    const what = spec.process ? `start "${spec.process.args[0] ?? ""}"` : "set up the file system";
     const message = containerMessage(spec);
     return started(await this.#call(Guest.method.startContainer, what, message, START_MS));
   }
@@ -243,6 +261,82 @@ export class GuestClient {
 
   async stats(containerId: string): Promise<GuestStats> {
     return statsOf(await this.#call(Guest.method.stats, "read counters", { containerId }));
+  }
+
+  /**
+   * Begins a stream that the guest itself serves; `output()`, `acknowledge()`, `writeInput()` and
+   * `forget()` work on it under `id`. It ends with status 0, or 1 and an error.
+   */
+  async openStream(containerId: string, id: string, spec: StreamSpec): Promise<void> {
+    const request = { id, containerId, ...streamMessage(spec) };
+    await this.#call(Guest.method.openStream, `open a stream (${spec.kind})`, request);
+  }
+
+  /** Makes a unix socket inside the container; `accepted()` tells of its connections. */
+  async listen(containerId: string, spec: ListenSpec): Promise<void> {
+    const request = { containerId, ...spec };
+    await this.#call(Guest.method.listen, `listen at "${spec.path}" in the container`, request);
+  }
+
+  async closeListener(id: string): Promise<void> {
+    await this.#call(Guest.method.closeListener, "close a socket of the container", { id });
+  }
+
+  /** Connections to the container's listeners as they come, until `signal` or the connection ends. */
+  async *accepted(containerId: string, signal?: AbortSignal): AsyncGenerator<Accepted, void> {
+    const method = Guest.method.accept;
+    const call = await begin(this.#connection, method, "accept connections", { containerId });
+    const abort = () => call.cancel(cancelled(signal));
+    signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted) abort();
+    try {
+      for (let bytes; (bytes = await call.next());) {
+        yield acceptedOf(fromBinary(AcceptEventSchema, bytes));
+      }
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      call.cancel(cancelled(signal));
+    }
+  }
+
+  /** @throws {CtrError} `not-found`. */
+  async statPath(containerId: string, path: string): Promise<PathStat> {
+    const request = { containerId, path };
+    return pathStatOf(await this.#call(Guest.method.statPath, `look at "${path}"`, request));
+  }
+
+  /** Stops processes where they are, or makes the writable disk whole and quiet (60 s at most). */
+  async freeze(containerId: string, scope: FreezeScope): Promise<void> {
+    await this.#call(Guest.method.freeze, "freeze the container", { containerId, ...scope });
+  }
+
+  async thaw(containerId: string, scope: FreezeScope): Promise<void> {
+    await this.#call(Guest.method.thaw, "thaw the container", { containerId, ...scope });
+  }
+
+  /** Sets the limits that are not 0. */
+  async update(containerId: string, limits: LimitsSpec): Promise<void> {
+    const request = { containerId, limits: limitsMessage(limits) };
+    await this.#call(Guest.method.update, "set limits", request);
+  }
+
+  async containerState(containerId: string): Promise<GuestContainerState> {
+    const request = { containerId };
+    return containerStateOf(await this.#call(Guest.method.containerState, "look at it", request));
+  }
+
+  async top(containerId: string): Promise<readonly TopProcess[]> {
+    return topOf(await this.#call(Guest.method.top, "list its processes", { containerId }));
+  }
+
+  /** Raises inotify events for what the host has changed below a shared folder. */
+  async fileEvents(
+    containerId: string,
+    destination: string,
+    events: readonly FileEvent[],
+  ): Promise<void> {
+    const request = { containerId, destination, events: events.map(fileEventMessage) };
+    await this.#call(Guest.method.fileEvents, "tell of changed files", request);
   }
 
   /** Ends every process, unmounts, trims and syncs. */

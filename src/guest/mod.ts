@@ -7,14 +7,23 @@
 export { connectGuest, GuestClient, MAX_INPUT_BYTES } from "./client.ts";
 export type { ConnectOptions } from "./client.ts";
 export type {
+  Accepted,
   ContainerSpec,
+  FileEvent,
+  FreezeScope,
+  GuestContainerState,
   GuestExit,
   GuestProcessState,
   GuestStats,
   GuestStep,
+  LimitsSpec,
+  ListenSpec,
   NetworkSpec,
   OutputEvent,
   OutputPiece,
+  PathStat,
   ProcessSpec,
   StartedProcess,
+  StreamSpec,
+  TopProcess,
 } from "./types.ts";

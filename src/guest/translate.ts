@@ -12,6 +12,7 @@ import type {
   GuestProcessState,
   GuestStats,
   GuestStep,
+  LimitsSpec,
   OutputEvent,
   ProcessSpec,
 } from "./types.ts";
@@ -26,7 +27,7 @@ const MAX_PROCESSES = 8192;
 /** An unlimited value in Linux; rlimits travel as unsigned 64-bit numbers. */
 const INFINITY = 2n ** 64n - 1n;
 
-function bad(what: string): CtrError {
+export function bad(what: string): CtrError {
   return new CtrError("bad-data", `cannot read the guest's answer: ${what} is out of bounds`);
 }
 
@@ -40,7 +41,14 @@ export function name(value: string, what: string): string {
   return value;
 }
 
-function ms(ns: bigint): number {
+/** Text that people may see: bounded, and without what a terminal would obey. */
+export function text(value: string, limit: number, what: string): string {
+  if (value.length > limit) throw bad(what);
+  // deno-lint-ignore no-control-regex
+  return value.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "?");
+}
+
+export function ms(ns: bigint): number {
   return Number(ns) / 1e6;
 }
 
@@ -64,6 +72,7 @@ export function exitOf(exit: Exit): GuestExit {
     oomVictim: name(exit.oomVictim, "a process's name"),
     atMs: ms(exit.exitedUnixNs),
     outputEnd: count(exit.outputEndOffset, "an offset"),
+    error: text(exit.error, 1024, "an error"),
   };
 }
 
@@ -107,6 +116,14 @@ export function statsOf(stats: StatsReply): GuestStats {
     blockReadBytes: count(stats.blockReadBytes, "a counter"),
     blockWriteBytes: count(stats.blockWriteBytes, "a counter"),
     pids: count(stats.pids, "a counter"),
+    memoryWorkingSetBytes: count(stats.memoryWorkingSetBytes, "memory"),
+    guestMemoryTotalBytes: count(stats.guestMemoryTotalBytes, "memory"),
+    guestMemoryAvailableBytes: count(stats.guestMemoryAvailableBytes, "memory"),
+    guestCacheBytes: count(stats.guestCacheBytes, "memory"),
+    diskUsedBytes: count(stats.diskUsedBytes, "a size"),
+    diskSizeBytes: count(stats.diskSizeBytes, "a size"),
+    onlineCpus: stats.onlineCpus,
+    oomKills: count(stats.oomKills, "a counter"),
   };
 }
 
@@ -128,13 +145,17 @@ export function containerMessage(spec: ContainerSpec) {
   const { process, limits = {}, shmBytes = 0, ...rest } = spec;
   return {
     ...mutable(rest),
-    process: processMessage(process),
-    limits: {
-      memoryBytes: BigInt(limits.memoryBytes ?? 0),
-      cpuQuotaUs: BigInt(Math.round(limits.cpuQuotaUs ?? 0)),
-      pids: BigInt(limits.pids ?? 0),
-    },
+    ...(process && { process: processMessage(process) }),
+    limits: limitsMessage(limits),
     shmBytes: BigInt(shmBytes),
+  };
+}
+
+export function limitsMessage(limits: LimitsSpec) {
+  return {
+    memoryBytes: BigInt(limits.memoryBytes ?? 0),
+    cpuQuotaUs: BigInt(Math.round(limits.cpuQuotaUs ?? 0)),
+    pids: BigInt(limits.pids ?? 0),
   };
 }
 
@@ -143,7 +164,8 @@ function limit(value: number): bigint {
   return value < 0 || !Number.isFinite(value) ? INFINITY : BigInt(Math.floor(value));
 }
 
-type Mutable<T> = T extends readonly (infer E)[] ? Mutable<E>[]
+type Mutable<T> = T extends Uint8Array ? Uint8Array<ArrayBuffer>
+  : T extends readonly (infer E)[] ? Mutable<E>[]
   : T extends object ? { -readonly [K in keyof T]: Mutable<T[K]> }
   : T;
 

@@ -24,6 +24,8 @@ export interface GuestExit {
   readonly oomVictim: string;
   readonly atMs: number;
   readonly outputEnd: number;
+  /** Of a stream that failed: a clause. */
+  readonly error: string;
 }
 
 export type OutputEvent = OutputPiece | GuestExit;
@@ -60,6 +62,110 @@ export interface GuestStats {
   readonly blockReadBytes: number;
   readonly blockWriteBytes: number;
   readonly pids: number;
+  /** Usage without the file cache that can go at once. */
+  readonly memoryWorkingSetBytes: number;
+  /** Of the whole VM. */
+  readonly guestMemoryTotalBytes: number;
+  readonly guestMemoryAvailableBytes: number;
+  readonly guestCacheBytes: number;
+  /** Of the writable disk, by the guest's file system. */
+  readonly diskUsedBytes: number;
+  readonly diskSizeBytes: number;
+  readonly onlineCpus: number;
+  readonly oomKills: number;
+}
+
+/** A stream that the guest itself serves; see `OpenStreamRequest`. */
+export type StreamSpec =
+  | {
+    readonly kind: "copy-out";
+    readonly path: string;
+    readonly name?: string;
+    readonly followLink?: boolean;
+    readonly contentOnly?: boolean;
+  }
+  | {
+    readonly kind: "copy-in";
+    readonly path: string;
+    readonly makeFolders?: boolean;
+    readonly archiveOwners?: boolean;
+    readonly noOverwriteFolderWithFile?: boolean;
+  }
+  | { readonly kind: "dial"; readonly network: "unix" | "tcp"; readonly address: string };
+
+export interface ListenSpec {
+  readonly id: string;
+  /** Absolute; in the container. */
+  readonly path: string;
+  readonly mode: number;
+  readonly uid?: number;
+  readonly gid?: number;
+}
+
+/** A connection to a listener: a stream that waits to be followed. */
+export interface Accepted {
+  readonly listenerId: string;
+  readonly streamId: string;
+}
+
+export interface PathStat {
+  /** Where it is, folders' links resolved. */
+  readonly path: string;
+  /** `st_mode`. */
+  readonly mode: number;
+  readonly size: number;
+  readonly modifiedMs: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkTarget: string;
+  /** Where a link leads, all links followed; empty if nowhere. */
+  readonly resolvedPath: string;
+  readonly resolvedMode: number;
+}
+
+/** What a freeze is about: the processes, the writable disk, or both. */
+export interface FreezeScope {
+  readonly processes?: boolean;
+  readonly fileSystem?: boolean;
+}
+
+export interface GuestContainerState {
+  readonly exists: boolean;
+  /** Its processes. */
+  readonly frozen: boolean;
+  readonly listeners: readonly string[];
+}
+
+export interface TopProcess {
+  /** As the container sees it. */
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly uid: number;
+  readonly user: string;
+  readonly state: string;
+  readonly cpuUs: number;
+  readonly residentBytes: number;
+  readonly virtualBytes: number;
+  readonly startedMs: number;
+  /** Empty: none. */
+  readonly terminal: string;
+  readonly command: string;
+}
+
+export interface FileEvent {
+  readonly kind: "create" | "modify" | "attributes" | "delete" | "rename";
+  /** Below the mount. */
+  readonly path: string;
+  /** Of a rename. */
+  readonly to?: string;
+  readonly folder: boolean;
+}
+
+/** 0: as it is. */
+export interface LimitsSpec {
+  readonly memoryBytes?: number;
+  readonly cpuQuotaUs?: number;
+  readonly pids?: number;
 }
 
 export interface ProcessSpec {
@@ -73,6 +179,8 @@ export interface ProcessSpec {
   /** name, uid, name:group, uid:gid; resolved in the root file system. Empty: root. */
   readonly user?: string;
   readonly additionalGids?: readonly number[];
+  /** Names or numbers, resolved in the root file system. */
+  readonly additionalGroups?: readonly string[];
   readonly terminal?: boolean;
   readonly rows?: number;
   readonly columns?: number;
@@ -83,6 +191,8 @@ export interface ProcessSpec {
     readonly noNewPrivileges?: boolean;
     readonly seccompUnconfined?: boolean;
     readonly privileged?: boolean;
+    /** A classic BPF program instead of the default one. */
+    readonly seccompProfile?: Uint8Array;
   };
   readonly rlimits?: readonly {
     readonly type: string;
@@ -121,7 +231,8 @@ export interface ContainerSpec {
     /** Instead of layers: one writable disk. */
     readonly machineSerial?: string;
   };
-  readonly process: ProcessSpec;
+  /** Absent: the file systems are set up and nothing runs. */
+  readonly process?: ProcessSpec | undefined;
   readonly network?: NetworkSpec;
   /** 0: none. */
   readonly limits?: {
@@ -134,7 +245,20 @@ export interface ContainerSpec {
     readonly source: string;
     readonly destination: string;
     readonly options: readonly string[];
+    /** A volume without files takes what the image has there. */
+    readonly copyUp?: boolean;
+    /** Below the root of the file system. */
+    readonly subpath?: string;
+    /** The one file that is mounted, as a file. */
+    readonly file?: string;
   }[];
+  readonly devices?: readonly {
+    readonly source: string;
+    readonly destination: string;
+    /** Some of `rwm`. */
+    readonly access: string;
+  }[];
+  readonly privileged?: boolean;
   readonly hostname?: string;
   readonly hosts?: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly maskedPaths?: readonly string[];

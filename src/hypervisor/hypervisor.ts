@@ -23,6 +23,24 @@ export interface Disk {
   readonly serial: string;
 }
 
+/** A folder of the host that a guest sees as a file system of its own. */
+export interface Share {
+  /** By which the guest mounts it; at most 36 ASCII characters. */
+  readonly tag: string;
+  /** Absolute. A folder, or a single file: of that one nothing else of its folder is seen. */
+  readonly path: string;
+  /** Enforced on the host's side. */
+  readonly readonly: boolean;
+}
+
+/** How the guest mounts a share: the type and the options that the driver's transport wants. */
+export interface ShareMount {
+  readonly type: "virtiofs" | "9p";
+  readonly options: readonly string[];
+  /** Set for a single file: its name in the share's root. */
+  readonly file?: string;
+}
+
 export type Nic =
   /** QEMU's user mode network: 10.0.2.15/24, gateway 10.0.2.2, name server 10.0.2.3. */
   | { readonly kind: "user"; readonly mac: string }
@@ -45,6 +63,7 @@ export interface VmConfig {
   readonly bootDisk: string;
   readonly disks: readonly Disk[];
   readonly nics: readonly Nic[];
+  readonly shares?: readonly Share[] | undefined;
   readonly cpus: number;
   readonly memoryBytes: number;
   /**
@@ -70,6 +89,8 @@ export interface Vm {
     readonly startedMs: number;
     readonly spawnedMs: number;
   };
+  /** How the guest is to mount each share, by tag. */
+  readonly shareMounts: Readonly<Record<string, ShareMount>>;
   /** What runs the guest's instructions: `kvm`, `tcg`, `vz`, `fake`. */
   readonly accelerator: string;
   /**

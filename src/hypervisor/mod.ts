@@ -10,6 +10,8 @@ export type {
   Finding,
   Hypervisor,
   Nic,
+  Share,
+  ShareMount,
   Vm,
   VmConfig,
   VmExit,

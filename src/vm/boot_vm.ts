@@ -1,4 +1,4 @@
-import type { Architecture, Hypervisor, Nic, Vm } from "../hypervisor/mod.ts";
+import type { Architecture, Disk, Hypervisor, Nic, Share, Vm } from "../hypervisor/mod.ts";
 import { findGuestAssets } from "./guest_assets.ts";
 import { type ConnectGuest, RunningVm } from "./running_vm.ts";
 import { now, type Stopwatch } from "./stopwatch.ts";
@@ -19,6 +19,9 @@ export interface BootRequest {
   /** Read-only disks, lowest first. */
   readonly layers: readonly string[];
   readonly upper: string;
+  /** Further disks: volumes. */
+  readonly disks?: readonly Disk[] | undefined;
+  readonly shares?: readonly Share[] | undefined;
   readonly nics: readonly Nic[];
   readonly cpus: number;
   /** What the container may use. */
@@ -62,8 +65,10 @@ export async function bootVm(
     disks: [
       ...request.layers.map((path, index) => ({ path, readonly: true, serial: serials[index]! })),
       { path: request.upper, readonly: false, serial: UPPER_SERIAL },
+      ...request.disks ?? [],
     ],
     nics: request.nics,
+    shares: request.shares ?? [],
     cpus: request.cpus,
     memoryBytes: request.memoryBytes + GUEST_OVERHEAD_BYTES,
     console: request.console,

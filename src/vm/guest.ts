@@ -1,11 +1,36 @@
 import type {
+  Accepted,
+  FileEvent,
+  FreezeScope,
+  GuestContainerState,
   GuestProcessState as ClientProcessState,
+  GuestStats,
   GuestStep,
+  LimitsSpec,
+  ListenSpec,
   OutputEvent,
+  PathStat,
   StartedProcess as ClientStartedProcess,
+  StreamSpec,
+  TopProcess,
 } from "../guest/mod.ts";
 
-export type { GuestExit, GuestStep, OutputEvent, OutputPiece } from "../guest/mod.ts";
+export type {
+  Accepted,
+  FileEvent,
+  FreezeScope,
+  GuestContainerState,
+  GuestExit,
+  GuestStats,
+  GuestStep,
+  LimitsSpec,
+  ListenSpec,
+  OutputEvent,
+  OutputPiece,
+  PathStat,
+  StreamSpec,
+  TopProcess,
+} from "../guest/mod.ts";
 
 /** What a container needs of the guest: its service in plain numbers, so that a fake is small. */
 export interface Guest {
@@ -23,6 +48,19 @@ export interface Guest {
   processes(): Promise<readonly GuestProcessState[]>;
   forget(processId: string): Promise<void>;
   setTime(unixMs: number): Promise<void>;
+  /** Begins a stream that the guest itself serves; it is followed like a process. */
+  openStream(containerId: string, id: string, spec: StreamSpec): Promise<void>;
+  listen(containerId: string, spec: ListenSpec): Promise<void>;
+  closeListener(id: string): Promise<void>;
+  accepted(containerId: string, signal?: AbortSignal): AsyncIterable<Accepted>;
+  statPath(containerId: string, path: string): Promise<PathStat>;
+  freeze(containerId: string, scope: FreezeScope): Promise<void>;
+  thaw(containerId: string, scope: FreezeScope): Promise<void>;
+  update(containerId: string, limits: LimitsSpec): Promise<void>;
+  containerState(containerId: string): Promise<GuestContainerState>;
+  top(containerId: string): Promise<readonly TopProcess[]>;
+  fileEvents(containerId: string, destination: string, events: readonly FileEvent[]): Promise<void>;
+  stats(containerId: string): Promise<GuestStats>;
   /** Ends every process, unmounts, trims and syncs. */
   shutdown(graceMs: number): Promise<void>;
   /** Resolves when the connection is gone, whoever closed it. */
@@ -51,6 +89,7 @@ export interface GuestProcess {
   readonly cwd: string;
   readonly user: string;
   readonly additionalGids: readonly number[];
+  readonly additionalGroups?: readonly string[];
   readonly terminal: boolean;
   readonly rows: number;
   readonly columns: number;
@@ -59,7 +98,11 @@ export interface GuestProcess {
     readonly capabilities: readonly string[];
     readonly noNewPrivileges: boolean;
     readonly privileged: boolean;
+    readonly seccompUnconfined?: boolean;
+    /** A classic BPF program instead of the default one. */
+    readonly seccompProfile?: Uint8Array;
   };
+  readonly oomScoreAdj?: number;
   readonly rlimits: readonly {
     readonly type: string;
     readonly soft: number;
@@ -74,7 +117,8 @@ export interface StartContainer {
     readonly upperSerial: string;
     readonly readonly: boolean;
   };
-  readonly process: GuestProcess;
+  /** Absent: the file systems are set up and nothing runs. */
+  readonly process?: GuestProcess | undefined;
   readonly network: {
     readonly interfaces: readonly {
       readonly mac: string;
@@ -99,7 +143,19 @@ export interface StartContainer {
     readonly source: string;
     readonly destination: string;
     readonly options: readonly string[];
+    /** A volume without files takes what the image has there. */
+    readonly copyUp?: boolean;
+    /** Below the root of the file system. */
+    readonly subpath?: string;
+    /** The one file that is mounted, as a file. */
+    readonly file?: string;
   }[];
+  readonly devices?: readonly {
+    readonly source: string;
+    readonly destination: string;
+    readonly access: string;
+  }[];
+  readonly privileged?: boolean;
   readonly hostname: string;
   readonly hosts: readonly { readonly address: string; readonly names: readonly string[] }[];
   readonly maskedPaths: readonly string[];

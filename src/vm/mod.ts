@@ -20,14 +20,24 @@ export { GUEST_PORT, RunningVm } from "./running_vm.ts";
 export type { ConnectGuest } from "./running_vm.ts";
 export { named, now, Stopwatch } from "./stopwatch.ts";
 export type {
+  Accepted,
+  FileEvent,
+  FreezeScope,
   Guest,
+  GuestContainerState,
   GuestExit,
   GuestProcess,
   GuestProcessState,
+  GuestStats,
   GuestStep,
   InputPiece,
+  LimitsSpec,
+  ListenSpec,
   OutputEvent,
   OutputPiece,
+  PathStat,
   StartContainer,
   StartedProcess,
+  StreamSpec,
+  TopProcess,
 } from "./guest.ts";

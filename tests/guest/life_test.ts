@@ -87,7 +87,7 @@ Deno.test(
     const spec = container(["probe", "count", String(8 << 20)]);
     await guest.startContainer({
       ...spec,
-      process: { ...spec.process, outputBufferBytes: 128 << 10 },
+      process: { ...spec.process!, outputBufferBytes: 128 << 10 },
     });
     await guest.startProcess("c1", { id: "deaf", args: ["probe", "sleep", "60"], input: true });
     const writing = new AbortController();

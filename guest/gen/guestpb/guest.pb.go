@@ -12,6 +12,17 @@ const (
 	Stream_STREAM_STDERR      Stream = 2
 )
 
+type FileEventKind int32
+
+const (
+	FileEventKind_FILE_EVENT_KIND_UNSPECIFIED FileEventKind = 0
+	FileEventKind_FILE_EVENT_KIND_CREATE      FileEventKind = 1
+	FileEventKind_FILE_EVENT_KIND_MODIFY      FileEventKind = 2
+	FileEventKind_FILE_EVENT_KIND_ATTRIBUTES  FileEventKind = 3
+	FileEventKind_FILE_EVENT_KIND_DELETE      FileEventKind = 4
+	FileEventKind_FILE_EVENT_KIND_RENAME      FileEventKind = 5
+)
+
 // The methods of ctr.guest.v1.Guest, as HTTP/2 paths.
 const (
 	GuestHello          = "/ctr.guest.v1.Guest/Hello"
@@ -24,6 +35,17 @@ const (
 	GuestSignal         = "/ctr.guest.v1.Guest/Signal"
 	GuestListProcesses  = "/ctr.guest.v1.Guest/ListProcesses"
 	GuestForgetProcess  = "/ctr.guest.v1.Guest/ForgetProcess"
+	GuestOpenStream     = "/ctr.guest.v1.Guest/OpenStream"
+	GuestListen         = "/ctr.guest.v1.Guest/Listen"
+	GuestCloseListener  = "/ctr.guest.v1.Guest/CloseListener"
+	GuestAccept         = "/ctr.guest.v1.Guest/Accept"
+	GuestStatPath       = "/ctr.guest.v1.Guest/StatPath"
+	GuestFreeze         = "/ctr.guest.v1.Guest/Freeze"
+	GuestThaw           = "/ctr.guest.v1.Guest/Thaw"
+	GuestUpdate         = "/ctr.guest.v1.Guest/Update"
+	GuestContainerState = "/ctr.guest.v1.Guest/ContainerState"
+	GuestTop            = "/ctr.guest.v1.Guest/Top"
+	GuestFileEvents     = "/ctr.guest.v1.Guest/FileEvents"
 	GuestSetTime        = "/ctr.guest.v1.Guest/SetTime"
 	GuestStats          = "/ctr.guest.v1.Guest/Stats"
 	GuestShutdown       = "/ctr.guest.v1.Guest/Shutdown"
@@ -186,6 +208,8 @@ type StartContainerRequest struct {
 	ShmBytes      int64
 	CgroupName    string
 	Init          bool
+	Devices       []*Device
+	Privileged    bool
 }
 
 // Append appends the encoded message to b.
@@ -229,6 +253,12 @@ func (m *StartContainerRequest) Append(b []byte) []byte {
 	}
 	if m.Init {
 		b = wire.AppendVarint(b, 14, 1)
+	}
+	for _, v := range m.Devices {
+		b = wire.AppendMessage(b, 15, v)
+	}
+	if m.Privileged {
+		b = wire.AppendVarint(b, 16, 1)
 	}
 	return b
 }
@@ -278,6 +308,50 @@ func (m *StartContainerRequest) Decode(data []byte) error {
 			m.CgroupName = r.String()
 		case 14:
 			m.Init = r.Varint() != 0
+		case 15:
+			v := new(Device)
+			r.Message(v)
+			m.Devices = append(m.Devices, v)
+		case 16:
+			m.Privileged = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type Device struct {
+	Source      string
+	Destination string
+	Access      string
+}
+
+// Append appends the encoded message to b.
+func (m *Device) Append(b []byte) []byte {
+	if m.Source != "" {
+		b = wire.AppendString(b, 1, m.Source)
+	}
+	if m.Destination != "" {
+		b = wire.AppendString(b, 2, m.Destination)
+	}
+	if m.Access != "" {
+		b = wire.AppendString(b, 3, m.Access)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *Device) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Source = r.String()
+		case 2:
+			m.Destination = r.String()
+		case 3:
+			m.Access = r.String()
 		default:
 			r.Skip()
 		}
@@ -334,6 +408,9 @@ type Mount struct {
 	Source      string
 	Destination string
 	Options     []string
+	CopyUp      bool
+	Subpath     string
+	File        string
 }
 
 // Append appends the encoded message to b.
@@ -349,6 +426,15 @@ func (m *Mount) Append(b []byte) []byte {
 	}
 	for _, v := range m.Options {
 		b = wire.AppendString(b, 4, v)
+	}
+	if m.CopyUp {
+		b = wire.AppendVarint(b, 5, 1)
+	}
+	if m.Subpath != "" {
+		b = wire.AppendString(b, 6, m.Subpath)
+	}
+	if m.File != "" {
+		b = wire.AppendString(b, 7, m.File)
 	}
 	return b
 }
@@ -366,6 +452,12 @@ func (m *Mount) Decode(data []byte) error {
 			m.Destination = r.String()
 		case 4:
 			m.Options = append(m.Options, r.String())
+		case 5:
+			m.CopyUp = r.Varint() != 0
+		case 6:
+			m.Subpath = r.String()
+		case 7:
+			m.File = r.String()
 		default:
 			r.Skip()
 		}
@@ -388,6 +480,7 @@ type Process struct {
 	Rlimits           []*Rlimit
 	OomScoreAdj       int32
 	OutputBufferBytes int64
+	AdditionalGroups  []string
 }
 
 // Append appends the encoded message to b.
@@ -434,6 +527,9 @@ func (m *Process) Append(b []byte) []byte {
 	if m.OutputBufferBytes != 0 {
 		b = wire.AppendVarint(b, 14, uint64(m.OutputBufferBytes))
 	}
+	for _, v := range m.AdditionalGroups {
+		b = wire.AppendString(b, 15, v)
+	}
 	return b
 }
 
@@ -474,6 +570,8 @@ func (m *Process) Decode(data []byte) error {
 			m.OomScoreAdj = int32(r.Varint())
 		case 14:
 			m.OutputBufferBytes = int64(r.Varint())
+		case 15:
+			m.AdditionalGroups = append(m.AdditionalGroups, r.String())
 		default:
 			r.Skip()
 		}
@@ -486,6 +584,7 @@ type Security struct {
 	NoNewPrivileges   bool
 	SeccompUnconfined bool
 	Privileged        bool
+	SeccompProfile    []byte
 }
 
 // Append appends the encoded message to b.
@@ -501,6 +600,9 @@ func (m *Security) Append(b []byte) []byte {
 	}
 	if m.Privileged {
 		b = wire.AppendVarint(b, 4, 1)
+	}
+	if len(m.SeccompProfile) > 0 {
+		b = wire.AppendBytes(b, 5, m.SeccompProfile)
 	}
 	return b
 }
@@ -518,6 +620,8 @@ func (m *Security) Decode(data []byte) error {
 			m.SeccompUnconfined = r.Varint() != 0
 		case 4:
 			m.Privileged = r.Varint() != 0
+		case 5:
+			m.SeccompProfile = r.Bytes()
 		default:
 			r.Skip()
 		}
@@ -940,6 +1044,7 @@ type Exit struct {
 	ExitedUnixNs    int64
 	OutputEndOffset uint64
 	OomVictim       string
+	Error           string
 }
 
 // Append appends the encoded message to b.
@@ -962,6 +1067,9 @@ func (m *Exit) Append(b []byte) []byte {
 	if m.OomVictim != "" {
 		b = wire.AppendString(b, 6, m.OomVictim)
 	}
+	if m.Error != "" {
+		b = wire.AppendString(b, 7, m.Error)
+	}
 	return b
 }
 
@@ -982,6 +1090,8 @@ func (m *Exit) Decode(data []byte) error {
 			m.OutputEndOffset = uint64(r.Varint())
 		case 6:
 			m.OomVictim = r.String()
+		case 7:
+			m.Error = r.String()
 		default:
 			r.Skip()
 		}
@@ -1291,6 +1401,832 @@ func (m *ForgetProcessRequest) Decode(data []byte) error {
 	return r.Err()
 }
 
+type OpenStreamRequest struct {
+	Id                string
+	ContainerId       string
+	OutputBufferBytes int64
+	CopyOut           *CopyOut
+	CopyIn            *CopyIn
+	Dial              *Dial
+}
+
+// Append appends the encoded message to b.
+func (m *OpenStreamRequest) Append(b []byte) []byte {
+	if m.Id != "" {
+		b = wire.AppendString(b, 1, m.Id)
+	}
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 2, m.ContainerId)
+	}
+	if m.OutputBufferBytes != 0 {
+		b = wire.AppendVarint(b, 3, uint64(m.OutputBufferBytes))
+	}
+	if m.CopyOut != nil {
+		b = wire.AppendMessage(b, 4, m.CopyOut)
+	}
+	if m.CopyIn != nil {
+		b = wire.AppendMessage(b, 5, m.CopyIn)
+	}
+	if m.Dial != nil {
+		b = wire.AppendMessage(b, 6, m.Dial)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *OpenStreamRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Id = r.String()
+		case 2:
+			m.ContainerId = r.String()
+		case 3:
+			m.OutputBufferBytes = int64(r.Varint())
+		case 4:
+			v := new(CopyOut)
+			r.Message(v)
+			m.CopyOut = v
+		case 5:
+			v := new(CopyIn)
+			r.Message(v)
+			m.CopyIn = v
+		case 6:
+			v := new(Dial)
+			r.Message(v)
+			m.Dial = v
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type CopyOut struct {
+	Path        string
+	Name        string
+	FollowLink  bool
+	ContentOnly bool
+}
+
+// Append appends the encoded message to b.
+func (m *CopyOut) Append(b []byte) []byte {
+	if m.Path != "" {
+		b = wire.AppendString(b, 1, m.Path)
+	}
+	if m.Name != "" {
+		b = wire.AppendString(b, 2, m.Name)
+	}
+	if m.FollowLink {
+		b = wire.AppendVarint(b, 3, 1)
+	}
+	if m.ContentOnly {
+		b = wire.AppendVarint(b, 4, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *CopyOut) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Path = r.String()
+		case 2:
+			m.Name = r.String()
+		case 3:
+			m.FollowLink = r.Varint() != 0
+		case 4:
+			m.ContentOnly = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type CopyIn struct {
+	Path                      string
+	MakeFolders               bool
+	ArchiveOwners             bool
+	NoOverwriteFolderWithFile bool
+}
+
+// Append appends the encoded message to b.
+func (m *CopyIn) Append(b []byte) []byte {
+	if m.Path != "" {
+		b = wire.AppendString(b, 1, m.Path)
+	}
+	if m.MakeFolders {
+		b = wire.AppendVarint(b, 2, 1)
+	}
+	if m.ArchiveOwners {
+		b = wire.AppendVarint(b, 3, 1)
+	}
+	if m.NoOverwriteFolderWithFile {
+		b = wire.AppendVarint(b, 4, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *CopyIn) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Path = r.String()
+		case 2:
+			m.MakeFolders = r.Varint() != 0
+		case 3:
+			m.ArchiveOwners = r.Varint() != 0
+		case 4:
+			m.NoOverwriteFolderWithFile = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type Dial struct {
+	Network string
+	Address string
+}
+
+// Append appends the encoded message to b.
+func (m *Dial) Append(b []byte) []byte {
+	if m.Network != "" {
+		b = wire.AppendString(b, 1, m.Network)
+	}
+	if m.Address != "" {
+		b = wire.AppendString(b, 2, m.Address)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *Dial) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Network = r.String()
+		case 2:
+			m.Address = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type ListenRequest struct {
+	ContainerId string
+	Id          string
+	Path        string
+	Mode        uint32
+	Uid         uint32
+	Gid         uint32
+}
+
+// Append appends the encoded message to b.
+func (m *ListenRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Id != "" {
+		b = wire.AppendString(b, 2, m.Id)
+	}
+	if m.Path != "" {
+		b = wire.AppendString(b, 3, m.Path)
+	}
+	if m.Mode != 0 {
+		b = wire.AppendVarint(b, 4, uint64(m.Mode))
+	}
+	if m.Uid != 0 {
+		b = wire.AppendVarint(b, 5, uint64(m.Uid))
+	}
+	if m.Gid != 0 {
+		b = wire.AppendVarint(b, 6, uint64(m.Gid))
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *ListenRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Id = r.String()
+		case 3:
+			m.Path = r.String()
+		case 4:
+			m.Mode = uint32(r.Varint())
+		case 5:
+			m.Uid = uint32(r.Varint())
+		case 6:
+			m.Gid = uint32(r.Varint())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type CloseListenerRequest struct {
+	Id string
+}
+
+// Append appends the encoded message to b.
+func (m *CloseListenerRequest) Append(b []byte) []byte {
+	if m.Id != "" {
+		b = wire.AppendString(b, 1, m.Id)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *CloseListenerRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Id = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type AcceptRequest struct {
+	ContainerId string
+}
+
+// Append appends the encoded message to b.
+func (m *AcceptRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *AcceptRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type AcceptEvent struct {
+	ListenerId string
+	StreamId   string
+}
+
+// Append appends the encoded message to b.
+func (m *AcceptEvent) Append(b []byte) []byte {
+	if m.ListenerId != "" {
+		b = wire.AppendString(b, 1, m.ListenerId)
+	}
+	if m.StreamId != "" {
+		b = wire.AppendString(b, 2, m.StreamId)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *AcceptEvent) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ListenerId = r.String()
+		case 2:
+			m.StreamId = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type StatPathRequest struct {
+	ContainerId string
+	Path        string
+}
+
+// Append appends the encoded message to b.
+func (m *StatPathRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Path != "" {
+		b = wire.AppendString(b, 2, m.Path)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *StatPathRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Path = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type StatPathReply struct {
+	Path           string
+	Mode           uint32
+	Size           int64
+	ModifiedUnixNs int64
+	Uid            uint32
+	Gid            uint32
+	LinkTarget     string
+	ResolvedPath   string
+	ResolvedMode   uint32
+}
+
+// Append appends the encoded message to b.
+func (m *StatPathReply) Append(b []byte) []byte {
+	if m.Path != "" {
+		b = wire.AppendString(b, 1, m.Path)
+	}
+	if m.Mode != 0 {
+		b = wire.AppendVarint(b, 2, uint64(m.Mode))
+	}
+	if m.Size != 0 {
+		b = wire.AppendVarint(b, 3, uint64(m.Size))
+	}
+	if m.ModifiedUnixNs != 0 {
+		b = wire.AppendVarint(b, 4, uint64(m.ModifiedUnixNs))
+	}
+	if m.Uid != 0 {
+		b = wire.AppendVarint(b, 5, uint64(m.Uid))
+	}
+	if m.Gid != 0 {
+		b = wire.AppendVarint(b, 6, uint64(m.Gid))
+	}
+	if m.LinkTarget != "" {
+		b = wire.AppendString(b, 7, m.LinkTarget)
+	}
+	if m.ResolvedPath != "" {
+		b = wire.AppendString(b, 8, m.ResolvedPath)
+	}
+	if m.ResolvedMode != 0 {
+		b = wire.AppendVarint(b, 9, uint64(m.ResolvedMode))
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *StatPathReply) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Path = r.String()
+		case 2:
+			m.Mode = uint32(r.Varint())
+		case 3:
+			m.Size = int64(r.Varint())
+		case 4:
+			m.ModifiedUnixNs = int64(r.Varint())
+		case 5:
+			m.Uid = uint32(r.Varint())
+		case 6:
+			m.Gid = uint32(r.Varint())
+		case 7:
+			m.LinkTarget = r.String()
+		case 8:
+			m.ResolvedPath = r.String()
+		case 9:
+			m.ResolvedMode = uint32(r.Varint())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type FreezeRequest struct {
+	ContainerId string
+	Processes   bool
+	FileSystem  bool
+}
+
+// Append appends the encoded message to b.
+func (m *FreezeRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Processes {
+		b = wire.AppendVarint(b, 2, 1)
+	}
+	if m.FileSystem {
+		b = wire.AppendVarint(b, 3, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *FreezeRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Processes = r.Varint() != 0
+		case 3:
+			m.FileSystem = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type ThawRequest struct {
+	ContainerId string
+	Processes   bool
+	FileSystem  bool
+}
+
+// Append appends the encoded message to b.
+func (m *ThawRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Processes {
+		b = wire.AppendVarint(b, 2, 1)
+	}
+	if m.FileSystem {
+		b = wire.AppendVarint(b, 3, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *ThawRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Processes = r.Varint() != 0
+		case 3:
+			m.FileSystem = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type UpdateRequest struct {
+	ContainerId string
+	Limits      *Limits
+}
+
+// Append appends the encoded message to b.
+func (m *UpdateRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Limits != nil {
+		b = wire.AppendMessage(b, 2, m.Limits)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *UpdateRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			v := new(Limits)
+			r.Message(v)
+			m.Limits = v
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type ContainerStateRequest struct {
+	ContainerId string
+}
+
+// Append appends the encoded message to b.
+func (m *ContainerStateRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *ContainerStateRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type ContainerStateReply struct {
+	Frozen    bool
+	Exists    bool
+	Listeners []string
+}
+
+// Append appends the encoded message to b.
+func (m *ContainerStateReply) Append(b []byte) []byte {
+	if m.Frozen {
+		b = wire.AppendVarint(b, 1, 1)
+	}
+	if m.Exists {
+		b = wire.AppendVarint(b, 2, 1)
+	}
+	for _, v := range m.Listeners {
+		b = wire.AppendString(b, 3, v)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *ContainerStateReply) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Frozen = r.Varint() != 0
+		case 2:
+			m.Exists = r.Varint() != 0
+		case 3:
+			m.Listeners = append(m.Listeners, r.String())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type TopRequest struct {
+	ContainerId string
+}
+
+// Append appends the encoded message to b.
+func (m *TopRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *TopRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type TopReply struct {
+	Processes []*TopProcess
+}
+
+// Append appends the encoded message to b.
+func (m *TopReply) Append(b []byte) []byte {
+	for _, v := range m.Processes {
+		b = wire.AppendMessage(b, 1, v)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *TopReply) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			v := new(TopProcess)
+			r.Message(v)
+			m.Processes = append(m.Processes, v)
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type TopProcess struct {
+	Pid           uint32
+	ParentPid     uint32
+	User          string
+	State         string
+	CpuUs         uint64
+	ResidentBytes uint64
+	VirtualBytes  uint64
+	StartedUnixNs int64
+	Terminal      string
+	Command       string
+	Uid           uint32
+}
+
+// Append appends the encoded message to b.
+func (m *TopProcess) Append(b []byte) []byte {
+	if m.Pid != 0 {
+		b = wire.AppendVarint(b, 1, uint64(m.Pid))
+	}
+	if m.ParentPid != 0 {
+		b = wire.AppendVarint(b, 2, uint64(m.ParentPid))
+	}
+	if m.User != "" {
+		b = wire.AppendString(b, 3, m.User)
+	}
+	if m.State != "" {
+		b = wire.AppendString(b, 4, m.State)
+	}
+	if m.CpuUs != 0 {
+		b = wire.AppendVarint(b, 5, uint64(m.CpuUs))
+	}
+	if m.ResidentBytes != 0 {
+		b = wire.AppendVarint(b, 6, uint64(m.ResidentBytes))
+	}
+	if m.VirtualBytes != 0 {
+		b = wire.AppendVarint(b, 7, uint64(m.VirtualBytes))
+	}
+	if m.StartedUnixNs != 0 {
+		b = wire.AppendVarint(b, 8, uint64(m.StartedUnixNs))
+	}
+	if m.Terminal != "" {
+		b = wire.AppendString(b, 9, m.Terminal)
+	}
+	if m.Command != "" {
+		b = wire.AppendString(b, 10, m.Command)
+	}
+	if m.Uid != 0 {
+		b = wire.AppendVarint(b, 11, uint64(m.Uid))
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *TopProcess) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Pid = uint32(r.Varint())
+		case 2:
+			m.ParentPid = uint32(r.Varint())
+		case 3:
+			m.User = r.String()
+		case 4:
+			m.State = r.String()
+		case 5:
+			m.CpuUs = uint64(r.Varint())
+		case 6:
+			m.ResidentBytes = uint64(r.Varint())
+		case 7:
+			m.VirtualBytes = uint64(r.Varint())
+		case 8:
+			m.StartedUnixNs = int64(r.Varint())
+		case 9:
+			m.Terminal = r.String()
+		case 10:
+			m.Command = r.String()
+		case 11:
+			m.Uid = uint32(r.Varint())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type FileEventsRequest struct {
+	ContainerId string
+	Destination string
+	Events      []*FileEvent
+}
+
+// Append appends the encoded message to b.
+func (m *FileEventsRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Destination != "" {
+		b = wire.AppendString(b, 2, m.Destination)
+	}
+	for _, v := range m.Events {
+		b = wire.AppendMessage(b, 3, v)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *FileEventsRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Destination = r.String()
+		case 3:
+			v := new(FileEvent)
+			r.Message(v)
+			m.Events = append(m.Events, v)
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type FileEvent struct {
+	Kind   FileEventKind
+	Path   string
+	To     string
+	Folder bool
+}
+
+// Append appends the encoded message to b.
+func (m *FileEvent) Append(b []byte) []byte {
+	if m.Kind != 0 {
+		b = wire.AppendVarint(b, 1, uint64(m.Kind))
+	}
+	if m.Path != "" {
+		b = wire.AppendString(b, 2, m.Path)
+	}
+	if m.To != "" {
+		b = wire.AppendString(b, 3, m.To)
+	}
+	if m.Folder {
+		b = wire.AppendVarint(b, 4, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *FileEvent) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Kind = FileEventKind(r.Varint())
+		case 2:
+			m.Path = r.String()
+		case 3:
+			m.To = r.String()
+		case 4:
+			m.Folder = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
 type SetTimeRequest struct {
 	TimeUnixNs int64
 }
@@ -1344,15 +2280,23 @@ func (m *StatsRequest) Decode(data []byte) error {
 }
 
 type StatsReply struct {
-	MemoryUsageBytes uint64
-	MemoryLimitBytes uint64
-	MemoryCacheBytes uint64
-	CpuUsageUs       uint64
-	NetworkRxBytes   uint64
-	NetworkTxBytes   uint64
-	BlockReadBytes   uint64
-	BlockWriteBytes  uint64
-	Pids             uint64
+	MemoryUsageBytes          uint64
+	MemoryLimitBytes          uint64
+	MemoryCacheBytes          uint64
+	CpuUsageUs                uint64
+	NetworkRxBytes            uint64
+	NetworkTxBytes            uint64
+	BlockReadBytes            uint64
+	BlockWriteBytes           uint64
+	Pids                      uint64
+	MemoryWorkingSetBytes     uint64
+	GuestMemoryTotalBytes     uint64
+	GuestMemoryAvailableBytes uint64
+	GuestCacheBytes           uint64
+	DiskUsedBytes             uint64
+	DiskSizeBytes             uint64
+	OnlineCpus                uint32
+	OomKills                  uint64
 }
 
 // Append appends the encoded message to b.
@@ -1384,6 +2328,30 @@ func (m *StatsReply) Append(b []byte) []byte {
 	if m.Pids != 0 {
 		b = wire.AppendVarint(b, 9, uint64(m.Pids))
 	}
+	if m.MemoryWorkingSetBytes != 0 {
+		b = wire.AppendVarint(b, 10, uint64(m.MemoryWorkingSetBytes))
+	}
+	if m.GuestMemoryTotalBytes != 0 {
+		b = wire.AppendVarint(b, 11, uint64(m.GuestMemoryTotalBytes))
+	}
+	if m.GuestMemoryAvailableBytes != 0 {
+		b = wire.AppendVarint(b, 12, uint64(m.GuestMemoryAvailableBytes))
+	}
+	if m.GuestCacheBytes != 0 {
+		b = wire.AppendVarint(b, 13, uint64(m.GuestCacheBytes))
+	}
+	if m.DiskUsedBytes != 0 {
+		b = wire.AppendVarint(b, 14, uint64(m.DiskUsedBytes))
+	}
+	if m.DiskSizeBytes != 0 {
+		b = wire.AppendVarint(b, 15, uint64(m.DiskSizeBytes))
+	}
+	if m.OnlineCpus != 0 {
+		b = wire.AppendVarint(b, 16, uint64(m.OnlineCpus))
+	}
+	if m.OomKills != 0 {
+		b = wire.AppendVarint(b, 17, uint64(m.OomKills))
+	}
 	return b
 }
 
@@ -1410,6 +2378,22 @@ func (m *StatsReply) Decode(data []byte) error {
 			m.BlockWriteBytes = uint64(r.Varint())
 		case 9:
 			m.Pids = uint64(r.Varint())
+		case 10:
+			m.MemoryWorkingSetBytes = uint64(r.Varint())
+		case 11:
+			m.GuestMemoryTotalBytes = uint64(r.Varint())
+		case 12:
+			m.GuestMemoryAvailableBytes = uint64(r.Varint())
+		case 13:
+			m.GuestCacheBytes = uint64(r.Varint())
+		case 14:
+			m.DiskUsedBytes = uint64(r.Varint())
+		case 15:
+			m.DiskSizeBytes = uint64(r.Varint())
+		case 16:
+			m.OnlineCpus = uint32(r.Varint())
+		case 17:
+			m.OomKills = uint64(r.Varint())
 		default:
 			r.Skip()
 		}

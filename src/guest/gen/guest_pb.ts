@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file guest.proto.
  */
 export const file_guest: GenFile = /*@__PURE__*/
-  fileDesc("CgtndWVzdC5wcm90bxIMY3RyLmd1ZXN0LnYxIgcKBUVtcHR5IkwKDEhlbGxvUmVxdWVzdBIQCghwcm90b2NvbBgBIAEoDRIUCgxob3N0X3ZlcnNpb24YAiABKAkSFAoMdGltZV91bml4X25zGAMgASgDInkKCkhlbGxvUmVwbHkSEAoIcHJvdG9jb2wYASABKA0SFQoNZ3Vlc3RfdmVyc2lvbhgCIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgDIAEoCRIqCgpib290X3N0ZXBzGAQgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwIjsKCEJvb3RTdGVwEgwKBG5hbWUYASABKAkSEAoIYmVnYW5fbnMYAiABKAMSDwoHdG9va19ucxgDIAEoAyL/AwoVU3RhcnRDb250YWluZXJSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZyb290ZnMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuUm9vdGZzEiYKB3Byb2Nlc3MYAyABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcxImCgduZXR3b3JrGAQgASgLMhUuY3RyLmd1ZXN0LnYxLk5ldHdvcmsSJAoGbGltaXRzGAUgASgLMhQuY3RyLmd1ZXN0LnYxLkxpbWl0cxIjCgZtb3VudHMYBiADKAsyEy5jdHIuZ3Vlc3QudjEuTW91bnQSEAoIaG9zdG5hbWUYByABKAkSJgoFaG9zdHMYCCADKAsyFy5jdHIuZ3Vlc3QudjEuSG9zdEVudHJ5EhQKDG1hc2tlZF9wYXRocxgJIAMoCRIWCg5yZWFkb25seV9wYXRocxgKIAMoCRJBCgdzeXNjdGxzGAsgAygLMjAuY3RyLmd1ZXN0LnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdC5TeXNjdGxzRW50cnkSEQoJc2htX2J5dGVzGAwgASgDEhMKC2Nncm91cF9uYW1lGA0gASgJEgwKBGluaXQYDiABKAgaLgoMU3lzY3Rsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiXwoGUm9vdGZzEhUKDWxheWVyX3NlcmlhbHMYASADKAkSFAoMdXBwZXJfc2VyaWFsGAIgASgJEhAKCHJlYWRvbmx5GAMgASgIEhYKDm1hY2hpbmVfc2VyaWFsGAQgASgJIksKBU1vdW50EgwKBHR5cGUYASABKAkSDgoGc291cmNlGAIgASgJEhMKC2Rlc3RpbmF0aW9uGAMgASgJEg8KB29wdGlvbnMYBCADKAkiqQIKB1Byb2Nlc3MSCgoCaWQYASABKAkSDAoEYXJncxgCIAMoCRILCgNlbnYYAyADKAkSCwoDY3dkGAQgASgJEgwKBHVzZXIYBSABKAkSFwoPYWRkaXRpb25hbF9naWRzGAYgAygNEhAKCHRlcm1pbmFsGAcgASgIEgwKBHJvd3MYCCABKA0SDwoHY29sdW1ucxgJIAEoDRINCgVpbnB1dBgKIAEoCBIoCghzZWN1cml0eRgLIAEoCzIWLmN0ci5ndWVzdC52MS5TZWN1cml0eRIlCgdybGltaXRzGAwgAygLMhQuY3RyLmd1ZXN0LnYxLlJsaW1pdBIVCg1vb21fc2NvcmVfYWRqGA0gASgFEhsKE291dHB1dF9idWZmZXJfYnl0ZXMYDiABKAMiawoIU2VjdXJpdHkSFAoMY2FwYWJpbGl0aWVzGAEgAygJEhkKEW5vX25ld19wcml2aWxlZ2VzGAIgASgIEhoKEnNlY2NvbXBfdW5jb25maW5lZBgDIAEoCBISCgpwcml2aWxlZ2VkGAQgASgIIjIKBlJsaW1pdBIMCgR0eXBlGAEgASgJEgwKBHNvZnQYAiABKAQSDAoEaGFyZBgDIAEoBCKWAQoHTmV0d29yaxIrCgppbnRlcmZhY2VzGAEgAygLMhcuY3RyLmd1ZXN0LnYxLkludGVyZmFjZRITCgtuYW1lc2VydmVycxgCIAMoCRIOCgZzZWFyY2gYAyADKAkSDwoHb3B0aW9ucxgEIAMoCRIOCgZkb21haW4YBSABKAkSGAoQa2VlcF9yZXNvbHZfY29uZhgGIAEoCCJqCglJbnRlcmZhY2USCwoDbWFjGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYWRkcmVzc2VzGAMgAygJEhAKCGdhdGV3YXk0GAQgASgJEhAKCGdhdGV3YXk2GAUgASgJEgsKA210dRgGIAEoDSIrCglIb3N0RW50cnkSDwoHYWRkcmVzcxgBIAEoCRINCgVuYW1lcxgCIAMoCSJCCgZMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEhQKDGNwdV9xdW90YV91cxgCIAEoAxIMCgRwaWRzGAMgASgDIlMKE1N0YXJ0UHJvY2Vzc1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEiYKB3Byb2Nlc3MYAiABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcyJ2ChFTdGFydFByb2Nlc3NSZXBseRILCgNwaWQYASABKA0SFwoPc3RhcnRlZF91bml4X25zGAIgASgDEiUKBXN0ZXBzGAMgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwEhQKDGZvcmtfZXhlY19ucxgEIAEoAyI4Cg1PdXRwdXRSZXF1ZXN0EhIKCnByb2Nlc3NfaWQYASABKAkSEwoLZnJvbV9vZmZzZXQYAiABKAQiZAoLT3V0cHV0RXZlbnQSKAoEZGF0YRgBIAEoCzIYLmN0ci5ndWVzdC52MS5PdXRwdXREYXRhSAASIgoEZXhpdBgCIAEoCzISLmN0ci5ndWVzdC52MS5FeGl0SABCBwoFZXZlbnQiUAoKT3V0cHV0RGF0YRIkCgZzdHJlYW0YASABKA4yFC5jdHIuZ3Vlc3QudjEuU3RyZWFtEg4KBm9mZnNldBgCIAEoBBIMCgRkYXRhGAMgASgMIoEBCgRFeGl0Eg4KBnN0YXR1cxgBIAEoBRIOCgZzaWduYWwYAiABKAUSEgoKb29tX2tpbGxlZBgDIAEoCBIWCg5leGl0ZWRfdW5peF9ucxgEIAEoAxIZChFvdXRwdXRfZW5kX29mZnNldBgFIAEoBBISCgpvb21fdmljdGltGAYgASgJIjgKEkFja25vd2xlZGdlUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEg4KBm9mZnNldBgCIAEoBCJUChFXcml0ZUlucHV0UmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEg4KBm9mZnNldBgCIAEoBBIMCgRkYXRhGAMgASgMEg0KBWNsb3NlGAQgASgIIiEKD1dyaXRlSW5wdXRSZXBseRIOCgZvZmZzZXQYASABKAQiQgoNUmVzaXplUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEgwKBHJvd3MYAiABKA0SDwoHY29sdW1ucxgDIAEoDSJACg1TaWduYWxSZXF1ZXN0EhIKCnByb2Nlc3NfaWQYASABKAkSDgoGc2lnbmFsGAIgASgFEgsKA2FsbBgDIAEoCCJDChJMaXN0UHJvY2Vzc2VzUmVwbHkSLQoJcHJvY2Vzc2VzGAEgAygLMhouY3RyLmd1ZXN0LnYxLlByb2Nlc3NTdGF0ZSLOAQoMUHJvY2Vzc1N0YXRlEhIKCnByb2Nlc3NfaWQYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEgsKA3BpZBgDIAEoDRIXCg9zdGFydGVkX3VuaXhfbnMYBCABKAMSIAoEZXhpdBgFIAEoCzISLmN0ci5ndWVzdC52MS5FeGl0EhsKE291dHB1dF9iZWdpbl9vZmZzZXQYBiABKAQSGQoRb3V0cHV0X2VuZF9vZmZzZXQYByABKAQSFAoMaW5wdXRfb2Zmc2V0GAggASgEIioKFEZvcmdldFByb2Nlc3NSZXF1ZXN0EhIKCnByb2Nlc3NfaWQYASABKAkiJgoOU2V0VGltZVJlcXVlc3QSFAoMdGltZV91bml4X25zGAEgASgDIiQKDFN0YXRzUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAki7QEKClN0YXRzUmVwbHkSGgoSbWVtb3J5X3VzYWdlX2J5dGVzGAEgASgEEhoKEm1lbW9yeV9saW1pdF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfY2FjaGVfYnl0ZXMYAyABKAQSFAoMY3B1X3VzYWdlX3VzGAQgASgEEhgKEG5ldHdvcmtfcnhfYnl0ZXMYBSABKAQSGAoQbmV0d29ya190eF9ieXRlcxgGIAEoBBIYChBibG9ja19yZWFkX2J5dGVzGAcgASgEEhkKEWJsb2NrX3dyaXRlX2J5dGVzGAggASgEEgwKBHBpZHMYCSABKAQiIwoPU2h1dGRvd25SZXF1ZXN0EhAKCGdyYWNlX21zGAEgASgNKkYKBlN0cmVhbRIWChJTVFJFQU1fVU5TUEVDSUZJRUQQABIRCg1TVFJFQU1fU1RET1VUEAESEQoNU1RSRUFNX1NUREVSUhACMpEHCgVHdWVzdBI9CgVIZWxsbxIaLmN0ci5ndWVzdC52MS5IZWxsb1JlcXVlc3QaGC5jdHIuZ3Vlc3QudjEuSGVsbG9SZXBseRJWCg5TdGFydENvbnRhaW5lchIjLmN0ci5ndWVzdC52MS5TdGFydENvbnRhaW5lclJlcXVlc3QaHy5jdHIuZ3Vlc3QudjEuU3RhcnRQcm9jZXNzUmVwbHkSUgoMU3RhcnRQcm9jZXNzEiEuY3RyLmd1ZXN0LnYxLlN0YXJ0UHJvY2Vzc1JlcXVlc3QaHy5jdHIuZ3Vlc3QudjEuU3RhcnRQcm9jZXNzUmVwbHkSQgoGT3V0cHV0EhsuY3RyLmd1ZXN0LnYxLk91dHB1dFJlcXVlc3QaGS5jdHIuZ3Vlc3QudjEuT3V0cHV0RXZlbnQwARJECgtBY2tub3dsZWRnZRIgLmN0ci5ndWVzdC52MS5BY2tub3dsZWRnZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSTAoKV3JpdGVJbnB1dBIfLmN0ci5ndWVzdC52MS5Xcml0ZUlucHV0UmVxdWVzdBodLmN0ci5ndWVzdC52MS5Xcml0ZUlucHV0UmVwbHkSOgoGUmVzaXplEhsuY3RyLmd1ZXN0LnYxLlJlc2l6ZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSOgoGU2lnbmFsEhsuY3RyLmd1ZXN0LnYxLlNpZ25hbFJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSRgoNTGlzdFByb2Nlc3NlcxITLmN0ci5ndWVzdC52MS5FbXB0eRogLmN0ci5ndWVzdC52MS5MaXN0UHJvY2Vzc2VzUmVwbHkSSAoNRm9yZ2V0UHJvY2VzcxIiLmN0ci5ndWVzdC52MS5Gb3JnZXRQcm9jZXNzUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI8CgdTZXRUaW1lEhwuY3RyLmd1ZXN0LnYxLlNldFRpbWVSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5Ej0KBVN0YXRzEhouY3RyLmd1ZXN0LnYxLlN0YXRzUmVxdWVzdBoYLmN0ci5ndWVzdC52MS5TdGF0c1JlcGx5Ej4KCFNodXRkb3duEh0uY3RyLmd1ZXN0LnYxLlNodXRkb3duUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eUIXWhVjdHIvZ3Vlc3QvZ2VuL2d1ZXN0cGJiBnByb3RvMw");
+  fileDesc("CgtndWVzdC5wcm90bxIMY3RyLmd1ZXN0LnYxIgcKBUVtcHR5IkwKDEhlbGxvUmVxdWVzdBIQCghwcm90b2NvbBgBIAEoDRIUCgxob3N0X3ZlcnNpb24YAiABKAkSFAoMdGltZV91bml4X25zGAMgASgDInkKCkhlbGxvUmVwbHkSEAoIcHJvdG9jb2wYASABKA0SFQoNZ3Vlc3RfdmVyc2lvbhgCIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgDIAEoCRIqCgpib290X3N0ZXBzGAQgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwIjsKCEJvb3RTdGVwEgwKBG5hbWUYASABKAkSEAoIYmVnYW5fbnMYAiABKAMSDwoHdG9va19ucxgDIAEoAyK6BAoVU3RhcnRDb250YWluZXJSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZyb290ZnMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuUm9vdGZzEiYKB3Byb2Nlc3MYAyABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcxImCgduZXR3b3JrGAQgASgLMhUuY3RyLmd1ZXN0LnYxLk5ldHdvcmsSJAoGbGltaXRzGAUgASgLMhQuY3RyLmd1ZXN0LnYxLkxpbWl0cxIjCgZtb3VudHMYBiADKAsyEy5jdHIuZ3Vlc3QudjEuTW91bnQSEAoIaG9zdG5hbWUYByABKAkSJgoFaG9zdHMYCCADKAsyFy5jdHIuZ3Vlc3QudjEuSG9zdEVudHJ5EhQKDG1hc2tlZF9wYXRocxgJIAMoCRIWCg5yZWFkb25seV9wYXRocxgKIAMoCRJBCgdzeXNjdGxzGAsgAygLMjAuY3RyLmd1ZXN0LnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdC5TeXNjdGxzRW50cnkSEQoJc2htX2J5dGVzGAwgASgDEhMKC2Nncm91cF9uYW1lGA0gASgJEgwKBGluaXQYDiABKAgSJQoHZGV2aWNlcxgPIAMoCzIULmN0ci5ndWVzdC52MS5EZXZpY2USEgoKcHJpdmlsZWdlZBgQIAEoCBouCgxTeXNjdGxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgZEZXZpY2USDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEg4KBmFjY2VzcxgDIAEoCSJfCgZSb290ZnMSFQoNbGF5ZXJfc2VyaWFscxgBIAMoCRIUCgx1cHBlcl9zZXJpYWwYAiABKAkSEAoIcmVhZG9ubHkYAyABKAgSFgoObWFjaGluZV9zZXJpYWwYBCABKAkiewoFTW91bnQSDAoEdHlwZRgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEwoLZGVzdGluYXRpb24YAyABKAkSDwoHb3B0aW9ucxgEIAMoCRIPCgdjb3B5X3VwGAUgASgIEg8KB3N1YnBhdGgYBiABKAkSDAoEZmlsZRgHIAEoCSLEAgoHUHJvY2VzcxIKCgJpZBgBIAEoCRIMCgRhcmdzGAIgAygJEgsKA2VudhgDIAMoCRILCgNjd2QYBCABKAkSDAoEdXNlchgFIAEoCRIXCg9hZGRpdGlvbmFsX2dpZHMYBiADKA0SEAoIdGVybWluYWwYByABKAgSDAoEcm93cxgIIAEoDRIPCgdjb2x1bW5zGAkgASgNEg0KBWlucHV0GAogASgIEigKCHNlY3VyaXR5GAsgASgLMhYuY3RyLmd1ZXN0LnYxLlNlY3VyaXR5EiUKB3JsaW1pdHMYDCADKAsyFC5jdHIuZ3Vlc3QudjEuUmxpbWl0EhUKDW9vbV9zY29yZV9hZGoYDSABKAUSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgOIAEoAxIZChFhZGRpdGlvbmFsX2dyb3VwcxgPIAMoCSKEAQoIU2VjdXJpdHkSFAoMY2FwYWJpbGl0aWVzGAEgAygJEhkKEW5vX25ld19wcml2aWxlZ2VzGAIgASgIEhoKEnNlY2NvbXBfdW5jb25maW5lZBgDIAEoCBISCgpwcml2aWxlZ2VkGAQgASgIEhcKD3NlY2NvbXBfcHJvZmlsZRgFIAEoDCIyCgZSbGltaXQSDAoEdHlwZRgBIAEoCRIMCgRzb2Z0GAIgASgEEgwKBGhhcmQYAyABKAQilgEKB05ldHdvcmsSKwoKaW50ZXJmYWNlcxgBIAMoCzIXLmN0ci5ndWVzdC52MS5JbnRlcmZhY2USEwoLbmFtZXNlcnZlcnMYAiADKAkSDgoGc2VhcmNoGAMgAygJEg8KB29wdGlvbnMYBCADKAkSDgoGZG9tYWluGAUgASgJEhgKEGtlZXBfcmVzb2x2X2NvbmYYBiABKAgiagoJSW50ZXJmYWNlEgsKA21hYxgBIAEoCRIMCgRuYW1lGAIgASgJEhEKCWFkZHJlc3NlcxgDIAMoCRIQCghnYXRld2F5NBgEIAEoCRIQCghnYXRld2F5NhgFIAEoCRILCgNtdHUYBiABKA0iKwoJSG9zdEVudHJ5Eg8KB2FkZHJlc3MYASABKAkSDQoFbmFtZXMYAiADKAkiQgoGTGltaXRzEhQKDG1lbW9yeV9ieXRlcxgBIAEoAxIUCgxjcHVfcXVvdGFfdXMYAiABKAMSDAoEcGlkcxgDIAEoAyJTChNTdGFydFByb2Nlc3NSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRImCgdwcm9jZXNzGAIgASgLMhUuY3RyLmd1ZXN0LnYxLlByb2Nlc3MidgoRU3RhcnRQcm9jZXNzUmVwbHkSCwoDcGlkGAEgASgNEhcKD3N0YXJ0ZWRfdW5peF9ucxgCIAEoAxIlCgVzdGVwcxgDIAMoCzIWLmN0ci5ndWVzdC52MS5Cb290U3RlcBIUCgxmb3JrX2V4ZWNfbnMYBCABKAMiOAoNT3V0cHV0UmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEhMKC2Zyb21fb2Zmc2V0GAIgASgEImQKC091dHB1dEV2ZW50EigKBGRhdGEYASABKAsyGC5jdHIuZ3Vlc3QudjEuT3V0cHV0RGF0YUgAEiIKBGV4aXQYAiABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdEgAQgcKBWV2ZW50IlAKCk91dHB1dERhdGESJAoGc3RyZWFtGAEgASgOMhQuY3RyLmd1ZXN0LnYxLlN0cmVhbRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDCKQAQoERXhpdBIOCgZzdGF0dXMYASABKAUSDgoGc2lnbmFsGAIgASgFEhIKCm9vbV9raWxsZWQYAyABKAgSFgoOZXhpdGVkX3VuaXhfbnMYBCABKAMSGQoRb3V0cHV0X2VuZF9vZmZzZXQYBSABKAQSEgoKb29tX3ZpY3RpbRgGIAEoCRINCgVlcnJvchgHIAEoCSI4ChJBY2tub3dsZWRnZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQiVAoRV3JpdGVJbnB1dFJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDBINCgVjbG9zZRgEIAEoCCIhCg9Xcml0ZUlucHV0UmVwbHkSDgoGb2Zmc2V0GAEgASgEIkIKDVJlc2l6ZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIMCgRyb3dzGAIgASgNEg8KB2NvbHVtbnMYAyABKA0iQAoNU2lnbmFsUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEg4KBnNpZ25hbBgCIAEoBRILCgNhbGwYAyABKAgiQwoSTGlzdFByb2Nlc3Nlc1JlcGx5Ei0KCXByb2Nlc3NlcxgBIAMoCzIaLmN0ci5ndWVzdC52MS5Qcm9jZXNzU3RhdGUizgEKDFByb2Nlc3NTdGF0ZRISCgpwcm9jZXNzX2lkGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRILCgNwaWQYAyABKA0SFwoPc3RhcnRlZF91bml4X25zGAQgASgDEiAKBGV4aXQYBSABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdBIbChNvdXRwdXRfYmVnaW5fb2Zmc2V0GAYgASgEEhkKEW91dHB1dF9lbmRfb2Zmc2V0GAcgASgEEhQKDGlucHV0X29mZnNldBgIIAEoBCIqChRGb3JnZXRQcm9jZXNzUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJIsQBChFPcGVuU3RyZWFtUmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgDIAEoAxInCghjb3B5X291dBgEIAEoCzIVLmN0ci5ndWVzdC52MS5Db3B5T3V0EiUKB2NvcHlfaW4YBSABKAsyFC5jdHIuZ3Vlc3QudjEuQ29weUluEiAKBGRpYWwYBiABKAsyEi5jdHIuZ3Vlc3QudjEuRGlhbCJQCgdDb3B5T3V0EgwKBHBhdGgYASABKAkSDAoEbmFtZRgCIAEoCRITCgtmb2xsb3dfbGluaxgDIAEoCBIUCgxjb250ZW50X29ubHkYBCABKAgiawoGQ29weUluEgwKBHBhdGgYASABKAkSFAoMbWFrZV9mb2xkZXJzGAIgASgIEhYKDmFyY2hpdmVfb3duZXJzGAMgASgIEiUKHW5vX292ZXJ3cml0ZV9mb2xkZXJfd2l0aF9maWxlGAQgASgIIigKBERpYWwSDwoHbmV0d29yaxgBIAEoCRIPCgdhZGRyZXNzGAIgASgJImcKDUxpc3RlblJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgoKAmlkGAIgASgJEgwKBHBhdGgYAyABKAkSDAoEbW9kZRgEIAEoDRILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNIiIKFENsb3NlTGlzdGVuZXJSZXF1ZXN0EgoKAmlkGAEgASgJIiUKDUFjY2VwdFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIjUKC0FjY2VwdEV2ZW50EhMKC2xpc3RlbmVyX2lkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoCSI1Cg9TdGF0UGF0aFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBHBhdGgYAiABKAkisAEKDVN0YXRQYXRoUmVwbHkSDAoEcGF0aBgBIAEoCRIMCgRtb2RlGAIgASgNEgwKBHNpemUYAyABKAMSGAoQbW9kaWZpZWRfdW5peF9ucxgEIAEoAxILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNEhMKC2xpbmtfdGFyZ2V0GAcgASgJEhUKDXJlc29sdmVkX3BhdGgYCCABKAkSFQoNcmVzb2x2ZWRfbW9kZRgJIAEoDSJNCg1GcmVlemVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIRCglwcm9jZXNzZXMYAiABKAgSEwoLZmlsZV9zeXN0ZW0YAyABKAgiSwoLVGhhd1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEhEKCXByb2Nlc3NlcxgCIAEoCBITCgtmaWxlX3N5c3RlbRgDIAEoCCJLCg1VcGRhdGVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZsaW1pdHMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuTGltaXRzIi0KFUNvbnRhaW5lclN0YXRlUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkiSAoTQ29udGFpbmVyU3RhdGVSZXBseRIOCgZmcm96ZW4YASABKAgSDgoGZXhpc3RzGAIgASgIEhEKCWxpc3RlbmVycxgDIAMoCSIiCgpUb3BSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCSI3CghUb3BSZXBseRIrCglwcm9jZXNzZXMYASADKAsyGC5jdHIuZ3Vlc3QudjEuVG9wUHJvY2VzcyLSAQoKVG9wUHJvY2VzcxILCgNwaWQYASABKA0SEgoKcGFyZW50X3BpZBgCIAEoDRIMCgR1c2VyGAMgASgJEg0KBXN0YXRlGAQgASgJEg4KBmNwdV91cxgFIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgGIAEoBBIVCg12aXJ0dWFsX2J5dGVzGAcgASgEEhcKD3N0YXJ0ZWRfdW5peF9ucxgIIAEoAxIQCgh0ZXJtaW5hbBgJIAEoCRIPCgdjb21tYW5kGAogASgJEgsKA3VpZBgLIAEoDSJnChFGaWxlRXZlbnRzUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSJwoGZXZlbnRzGAMgAygLMhcuY3RyLmd1ZXN0LnYxLkZpbGVFdmVudCJgCglGaWxlRXZlbnQSKQoEa2luZBgBIAEoDjIbLmN0ci5ndWVzdC52MS5GaWxlRXZlbnRLaW5kEgwKBHBhdGgYAiABKAkSCgoCdG8YAyABKAkSDgoGZm9sZGVyGAQgASgIIiYKDlNldFRpbWVSZXF1ZXN0EhQKDHRpbWVfdW5peF9ucxgBIAEoAyIkCgxTdGF0c1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIswDCgpTdGF0c1JlcGx5EhoKEm1lbW9yeV91c2FnZV9ieXRlcxgBIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X2NhY2hlX2J5dGVzGAMgASgEEhQKDGNwdV91c2FnZV91cxgEIAEoBBIYChBuZXR3b3JrX3J4X2J5dGVzGAUgASgEEhgKEG5ldHdvcmtfdHhfYnl0ZXMYBiABKAQSGAoQYmxvY2tfcmVhZF9ieXRlcxgHIAEoBBIZChFibG9ja193cml0ZV9ieXRlcxgIIAEoBBIMCgRwaWRzGAkgASgEEiAKGG1lbW9yeV93b3JraW5nX3NldF9ieXRlcxgKIAEoBBIgChhndWVzdF9tZW1vcnlfdG90YWxfYnl0ZXMYCyABKAQSJAocZ3Vlc3RfbWVtb3J5X2F2YWlsYWJsZV9ieXRlcxgMIAEoBBIZChFndWVzdF9jYWNoZV9ieXRlcxgNIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYDiABKAQSFwoPZGlza19zaXplX2J5dGVzGA8gASgEEhMKC29ubGluZV9jcHVzGBAgASgNEhEKCW9vbV9raWxscxgRIAEoBCIjCg9TaHV0ZG93blJlcXVlc3QSEAoIZ3JhY2VfbXMYASABKA0qRgoGU3RyZWFtEhYKElNUUkVBTV9VTlNQRUNJRklFRBAAEhEKDVNUUkVBTV9TVERPVVQQARIRCg1TVFJFQU1fU1RERVJSEAIqwAEKDUZpbGVFdmVudEtpbmQSHwobRklMRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWRklMRV9FVkVOVF9LSU5EX0NSRUFURRABEhoKFkZJTEVfRVZFTlRfS0lORF9NT0RJRlkQAhIeChpGSUxFX0VWRU5UX0tJTkRfQVRUUklCVVRFUxADEhoKFkZJTEVfRVZFTlRfS0lORF9ERUxFVEUQBBIaChZGSUxFX0VWRU5UX0tJTkRfUkVOQU1FEAUy7gwKBUd1ZXN0Ej0KBUhlbGxvEhouY3RyLmd1ZXN0LnYxLkhlbGxvUmVxdWVzdBoYLmN0ci5ndWVzdC52MS5IZWxsb1JlcGx5ElYKDlN0YXJ0Q29udGFpbmVyEiMuY3RyLmd1ZXN0LnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdBofLmN0ci5ndWVzdC52MS5TdGFydFByb2Nlc3NSZXBseRJSCgxTdGFydFByb2Nlc3MSIS5jdHIuZ3Vlc3QudjEuU3RhcnRQcm9jZXNzUmVxdWVzdBofLmN0ci5ndWVzdC52MS5TdGFydFByb2Nlc3NSZXBseRJCCgZPdXRwdXQSGy5jdHIuZ3Vlc3QudjEuT3V0cHV0UmVxdWVzdBoZLmN0ci5ndWVzdC52MS5PdXRwdXRFdmVudDABEkQKC0Fja25vd2xlZGdlEiAuY3RyLmd1ZXN0LnYxLkFja25vd2xlZGdlUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJMCgpXcml0ZUlucHV0Eh8uY3RyLmd1ZXN0LnYxLldyaXRlSW5wdXRSZXF1ZXN0Gh0uY3RyLmd1ZXN0LnYxLldyaXRlSW5wdXRSZXBseRI6CgZSZXNpemUSGy5jdHIuZ3Vlc3QudjEuUmVzaXplUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI6CgZTaWduYWwSGy5jdHIuZ3Vlc3QudjEuU2lnbmFsUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJGCg1MaXN0UHJvY2Vzc2VzEhMuY3RyLmd1ZXN0LnYxLkVtcHR5GiAuY3RyLmd1ZXN0LnYxLkxpc3RQcm9jZXNzZXNSZXBseRJICg1Gb3JnZXRQcm9jZXNzEiIuY3RyLmd1ZXN0LnYxLkZvcmdldFByb2Nlc3NSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkIKCk9wZW5TdHJlYW0SHy5jdHIuZ3Vlc3QudjEuT3BlblN0cmVhbVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSOgoGTGlzdGVuEhsuY3RyLmd1ZXN0LnYxLkxpc3RlblJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSSAoNQ2xvc2VMaXN0ZW5lchIiLmN0ci5ndWVzdC52MS5DbG9zZUxpc3RlbmVyUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJCCgZBY2NlcHQSGy5jdHIuZ3Vlc3QudjEuQWNjZXB0UmVxdWVzdBoZLmN0ci5ndWVzdC52MS5BY2NlcHRFdmVudDABEkYKCFN0YXRQYXRoEh0uY3RyLmd1ZXN0LnYxLlN0YXRQYXRoUmVxdWVzdBobLmN0ci5ndWVzdC52MS5TdGF0UGF0aFJlcGx5EjoKBkZyZWV6ZRIbLmN0ci5ndWVzdC52MS5GcmVlemVSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EjYKBFRoYXcSGS5jdHIuZ3Vlc3QudjEuVGhhd1JlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSOgoGVXBkYXRlEhsuY3RyLmd1ZXN0LnYxLlVwZGF0ZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSWAoOQ29udGFpbmVyU3RhdGUSIy5jdHIuZ3Vlc3QudjEuQ29udGFpbmVyU3RhdGVSZXF1ZXN0GiEuY3RyLmd1ZXN0LnYxLkNvbnRhaW5lclN0YXRlUmVwbHkSNwoDVG9wEhguY3RyLmd1ZXN0LnYxLlRvcFJlcXVlc3QaFi5jdHIuZ3Vlc3QudjEuVG9wUmVwbHkSQgoKRmlsZUV2ZW50cxIfLmN0ci5ndWVzdC52MS5GaWxlRXZlbnRzUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI8CgdTZXRUaW1lEhwuY3RyLmd1ZXN0LnYxLlNldFRpbWVSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5Ej0KBVN0YXRzEhouY3RyLmd1ZXN0LnYxLlN0YXRzUmVxdWVzdBoYLmN0ci5ndWVzdC52MS5TdGF0c1JlcGx5Ej4KCFNodXRkb3duEh0uY3RyLmd1ZXN0LnYxLlNodXRkb3duUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eUIXWhVjdHIvZ3Vlc3QvZ2VuL2d1ZXN0cGJiBnByb3RvMw");
 
 /**
  * @generated from message ctr.guest.v1.Empty
@@ -203,6 +203,18 @@ export type StartContainerRequest = Message<"ctr.guest.v1.StartContainerRequest"
    * @generated from field: bool init = 14;
    */
   init: boolean;
+
+  /**
+   * @generated from field: repeated ctr.guest.v1.Device devices = 15;
+   */
+  devices: Device[];
+
+  /**
+   * every device, /sys and the cgroup tree writable
+   *
+   * @generated from field: bool privileged = 16;
+   */
+  privileged: boolean;
 };
 
 /**
@@ -211,6 +223,41 @@ export type StartContainerRequest = Message<"ctr.guest.v1.StartContainerRequest"
  */
 export const StartContainerRequestSchema: GenMessage<StartContainerRequest> = /*@__PURE__*/
   messageDesc(file_guest, 4);
+
+/**
+ * A device node of the guest that the container gets as well.
+ *
+ * @generated from message ctr.guest.v1.Device
+ */
+export type Device = Message<"ctr.guest.v1.Device"> & {
+  /**
+   * path in the guest's /dev
+   *
+   * @generated from field: string source = 1;
+   */
+  source: string;
+
+  /**
+   * empty: the same
+   *
+   * @generated from field: string destination = 2;
+   */
+  destination: string;
+
+  /**
+   * some of "rwm"
+   *
+   * @generated from field: string access = 3;
+   */
+  access: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.Device.
+ * Use `create(DeviceSchema)` to create a new message.
+ */
+export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
+  messageDesc(file_guest, 5);
 
 /**
  * The disks are named by virtio-blk serial ("layer0" is the lowest; "upper").
@@ -250,7 +297,7 @@ export type Rootfs = Message<"ctr.guest.v1.Rootfs"> & {
  * Use `create(RootfsSchema)` to create a new message.
  */
 export const RootfsSchema: GenMessage<Rootfs> = /*@__PURE__*/
-  messageDesc(file_guest, 5);
+  messageDesc(file_guest, 6);
 
 /**
  * @generated from message ctr.guest.v1.Mount
@@ -279,6 +326,27 @@ export type Mount = Message<"ctr.guest.v1.Mount"> & {
    * @generated from field: repeated string options = 4;
    */
   options: string[];
+
+  /**
+   * A volume without files takes what the image has at the destination: content, owner and mode.
+   *
+   * @generated from field: bool copy_up = 5;
+   */
+  copyUp: boolean;
+
+  /**
+   * A folder or file below the root of the file system, mounted instead of the root; folders are made.
+   *
+   * @generated from field: string subpath = 6;
+   */
+  subpath: string;
+
+  /**
+   * The one file of the file system's root that is mounted, as a file; for shares of a single file.
+   *
+   * @generated from field: string file = 7;
+   */
+  file: string;
 };
 
 /**
@@ -286,7 +354,7 @@ export type Mount = Message<"ctr.guest.v1.Mount"> & {
  * Use `create(MountSchema)` to create a new message.
  */
 export const MountSchema: GenMessage<Mount> = /*@__PURE__*/
-  messageDesc(file_guest, 6);
+  messageDesc(file_guest, 7);
 
 /**
  * @generated from message ctr.guest.v1.Process
@@ -373,6 +441,13 @@ export type Process = Message<"ctr.guest.v1.Process"> & {
    * @generated from field: int64 output_buffer_bytes = 14;
    */
   outputBufferBytes: bigint;
+
+  /**
+   * names or numbers, resolved in the root file system
+   *
+   * @generated from field: repeated string additional_groups = 15;
+   */
+  additionalGroups: string[];
 };
 
 /**
@@ -380,7 +455,7 @@ export type Process = Message<"ctr.guest.v1.Process"> & {
  * Use `create(ProcessSchema)` to create a new message.
  */
 export const ProcessSchema: GenMessage<Process> = /*@__PURE__*/
-  messageDesc(file_guest, 7);
+  messageDesc(file_guest, 8);
 
 /**
  * @generated from message ctr.guest.v1.Security
@@ -409,6 +484,13 @@ export type Security = Message<"ctr.guest.v1.Security"> & {
    * @generated from field: bool privileged = 4;
    */
   privileged: boolean;
+
+  /**
+   * a classic BPF program instead of the default one; whole sock_filter records
+   *
+   * @generated from field: bytes seccomp_profile = 5;
+   */
+  seccompProfile: Uint8Array;
 };
 
 /**
@@ -416,7 +498,7 @@ export type Security = Message<"ctr.guest.v1.Security"> & {
  * Use `create(SecuritySchema)` to create a new message.
  */
 export const SecuritySchema: GenMessage<Security> = /*@__PURE__*/
-  messageDesc(file_guest, 8);
+  messageDesc(file_guest, 9);
 
 /**
  * @generated from message ctr.guest.v1.Rlimit
@@ -445,7 +527,7 @@ export type Rlimit = Message<"ctr.guest.v1.Rlimit"> & {
  * Use `create(RlimitSchema)` to create a new message.
  */
 export const RlimitSchema: GenMessage<Rlimit> = /*@__PURE__*/
-  messageDesc(file_guest, 9);
+  messageDesc(file_guest, 10);
 
 /**
  * @generated from message ctr.guest.v1.Network
@@ -487,7 +569,7 @@ export type Network = Message<"ctr.guest.v1.Network"> & {
  * Use `create(NetworkSchema)` to create a new message.
  */
 export const NetworkSchema: GenMessage<Network> = /*@__PURE__*/
-  messageDesc(file_guest, 10);
+  messageDesc(file_guest, 11);
 
 /**
  * @generated from message ctr.guest.v1.Interface
@@ -535,7 +617,7 @@ export type Interface = Message<"ctr.guest.v1.Interface"> & {
  * Use `create(InterfaceSchema)` to create a new message.
  */
 export const InterfaceSchema: GenMessage<Interface> = /*@__PURE__*/
-  messageDesc(file_guest, 11);
+  messageDesc(file_guest, 12);
 
 /**
  * @generated from message ctr.guest.v1.HostEntry
@@ -557,7 +639,7 @@ export type HostEntry = Message<"ctr.guest.v1.HostEntry"> & {
  * Use `create(HostEntrySchema)` to create a new message.
  */
 export const HostEntrySchema: GenMessage<HostEntry> = /*@__PURE__*/
-  messageDesc(file_guest, 12);
+  messageDesc(file_guest, 13);
 
 /**
  * @generated from message ctr.guest.v1.Limits
@@ -590,7 +672,7 @@ export type Limits = Message<"ctr.guest.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_guest, 13);
+  messageDesc(file_guest, 14);
 
 /**
  * @generated from message ctr.guest.v1.StartProcessRequest
@@ -612,7 +694,7 @@ export type StartProcessRequest = Message<"ctr.guest.v1.StartProcessRequest"> & 
  * Use `create(StartProcessRequestSchema)` to create a new message.
  */
 export const StartProcessRequestSchema: GenMessage<StartProcessRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 14);
+  messageDesc(file_guest, 15);
 
 /**
  * @generated from message ctr.guest.v1.StartProcessReply
@@ -650,7 +732,7 @@ export type StartProcessReply = Message<"ctr.guest.v1.StartProcessReply"> & {
  * Use `create(StartProcessReplySchema)` to create a new message.
  */
 export const StartProcessReplySchema: GenMessage<StartProcessReply> = /*@__PURE__*/
-  messageDesc(file_guest, 15);
+  messageDesc(file_guest, 16);
 
 /**
  * @generated from message ctr.guest.v1.OutputRequest
@@ -674,7 +756,7 @@ export type OutputRequest = Message<"ctr.guest.v1.OutputRequest"> & {
  * Use `create(OutputRequestSchema)` to create a new message.
  */
 export const OutputRequestSchema: GenMessage<OutputRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 16);
+  messageDesc(file_guest, 17);
 
 /**
  * @generated from message ctr.guest.v1.OutputEvent
@@ -705,7 +787,7 @@ export type OutputEvent = Message<"ctr.guest.v1.OutputEvent"> & {
  * Use `create(OutputEventSchema)` to create a new message.
  */
 export const OutputEventSchema: GenMessage<OutputEvent> = /*@__PURE__*/
-  messageDesc(file_guest, 17);
+  messageDesc(file_guest, 18);
 
 /**
  * @generated from message ctr.guest.v1.OutputData
@@ -732,7 +814,7 @@ export type OutputData = Message<"ctr.guest.v1.OutputData"> & {
  * Use `create(OutputDataSchema)` to create a new message.
  */
 export const OutputDataSchema: GenMessage<OutputData> = /*@__PURE__*/
-  messageDesc(file_guest, 18);
+  messageDesc(file_guest, 19);
 
 /**
  * @generated from message ctr.guest.v1.Exit
@@ -773,6 +855,13 @@ export type Exit = Message<"ctr.guest.v1.Exit"> & {
    * @generated from field: string oom_victim = 6;
    */
   oomVictim: string;
+
+  /**
+   * of a stream: one clause; kind before a colon where there is one ("not-found: …")
+   *
+   * @generated from field: string error = 7;
+   */
+  error: string;
 };
 
 /**
@@ -780,7 +869,7 @@ export type Exit = Message<"ctr.guest.v1.Exit"> & {
  * Use `create(ExitSchema)` to create a new message.
  */
 export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
-  messageDesc(file_guest, 19);
+  messageDesc(file_guest, 20);
 
 /**
  * @generated from message ctr.guest.v1.AcknowledgeRequest
@@ -802,7 +891,7 @@ export type AcknowledgeRequest = Message<"ctr.guest.v1.AcknowledgeRequest"> & {
  * Use `create(AcknowledgeRequestSchema)` to create a new message.
  */
 export const AcknowledgeRequestSchema: GenMessage<AcknowledgeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 20);
+  messageDesc(file_guest, 21);
 
 /**
  * @generated from message ctr.guest.v1.WriteInputRequest
@@ -836,7 +925,7 @@ export type WriteInputRequest = Message<"ctr.guest.v1.WriteInputRequest"> & {
  * Use `create(WriteInputRequestSchema)` to create a new message.
  */
 export const WriteInputRequestSchema: GenMessage<WriteInputRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 21);
+  messageDesc(file_guest, 22);
 
 /**
  * @generated from message ctr.guest.v1.WriteInputReply
@@ -855,7 +944,7 @@ export type WriteInputReply = Message<"ctr.guest.v1.WriteInputReply"> & {
  * Use `create(WriteInputReplySchema)` to create a new message.
  */
 export const WriteInputReplySchema: GenMessage<WriteInputReply> = /*@__PURE__*/
-  messageDesc(file_guest, 22);
+  messageDesc(file_guest, 23);
 
 /**
  * @generated from message ctr.guest.v1.ResizeRequest
@@ -882,7 +971,7 @@ export type ResizeRequest = Message<"ctr.guest.v1.ResizeRequest"> & {
  * Use `create(ResizeRequestSchema)` to create a new message.
  */
 export const ResizeRequestSchema: GenMessage<ResizeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 23);
+  messageDesc(file_guest, 24);
 
 /**
  * @generated from message ctr.guest.v1.SignalRequest
@@ -911,7 +1000,7 @@ export type SignalRequest = Message<"ctr.guest.v1.SignalRequest"> & {
  * Use `create(SignalRequestSchema)` to create a new message.
  */
 export const SignalRequestSchema: GenMessage<SignalRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 24);
+  messageDesc(file_guest, 25);
 
 /**
  * @generated from message ctr.guest.v1.ListProcessesReply
@@ -928,7 +1017,7 @@ export type ListProcessesReply = Message<"ctr.guest.v1.ListProcessesReply"> & {
  * Use `create(ListProcessesReplySchema)` to create a new message.
  */
 export const ListProcessesReplySchema: GenMessage<ListProcessesReply> = /*@__PURE__*/
-  messageDesc(file_guest, 25);
+  messageDesc(file_guest, 26);
 
 /**
  * @generated from message ctr.guest.v1.ProcessState
@@ -984,7 +1073,7 @@ export type ProcessState = Message<"ctr.guest.v1.ProcessState"> & {
  * Use `create(ProcessStateSchema)` to create a new message.
  */
 export const ProcessStateSchema: GenMessage<ProcessState> = /*@__PURE__*/
-  messageDesc(file_guest, 26);
+  messageDesc(file_guest, 27);
 
 /**
  * @generated from message ctr.guest.v1.ForgetProcessRequest
@@ -1001,7 +1090,660 @@ export type ForgetProcessRequest = Message<"ctr.guest.v1.ForgetProcessRequest"> 
  * Use `create(ForgetProcessRequestSchema)` to create a new message.
  */
 export const ForgetProcessRequestSchema: GenMessage<ForgetProcessRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 27);
+  messageDesc(file_guest, 28);
+
+/**
+ * @generated from message ctr.guest.v1.OpenStreamRequest
+ */
+export type OpenStreamRequest = Message<"ctr.guest.v1.OpenStreamRequest"> & {
+  /**
+   * unique among processes and streams
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: string container_id = 2;
+   */
+  containerId: string;
+
+  /**
+   * 0: the guest's default
+   *
+   * @generated from field: int64 output_buffer_bytes = 3;
+   */
+  outputBufferBytes: bigint;
+
+  /**
+   * one of the three
+   *
+   * @generated from field: ctr.guest.v1.CopyOut copy_out = 4;
+   */
+  copyOut?: CopyOut | undefined;
+
+  /**
+   * @generated from field: ctr.guest.v1.CopyIn copy_in = 5;
+   */
+  copyIn?: CopyIn | undefined;
+
+  /**
+   * @generated from field: ctr.guest.v1.Dial dial = 6;
+   */
+  dial?: Dial | undefined;
+};
+
+/**
+ * Describes the message ctr.guest.v1.OpenStreamRequest.
+ * Use `create(OpenStreamRequestSchema)` to create a new message.
+ */
+export const OpenStreamRequestSchema: GenMessage<OpenStreamRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 29);
+
+/**
+ * Output: a PAX tar stream of what is at the path, as the container sees it. Names begin with `name`.
+ *
+ * @generated from message ctr.guest.v1.CopyOut
+ */
+export type CopyOut = Message<"ctr.guest.v1.CopyOut"> & {
+  /**
+   * absolute; resolved inside the container's root
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * empty: the last word of the path
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * where the path itself is a symbolic link
+   *
+   * @generated from field: bool follow_link = 3;
+   */
+  followLink: boolean;
+
+  /**
+   * a folder's content without the folder itself: names begin with "./"
+   *
+   * @generated from field: bool content_only = 4;
+   */
+  contentOnly: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.CopyOut.
+ * Use `create(CopyOutSchema)` to create a new message.
+ */
+export const CopyOutSchema: GenMessage<CopyOut> = /*@__PURE__*/
+  messageDesc(file_guest, 30);
+
+/**
+ * Input: a tar stream, unpacked below a folder. Nothing of it may leave the container's root, and links
+ * that lead out of the folder are not followed.
+ *
+ * @generated from message ctr.guest.v1.CopyIn
+ */
+export type CopyIn = Message<"ctr.guest.v1.CopyIn"> & {
+  /**
+   * absolute; an existing folder
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * with all that is above it
+   *
+   * @generated from field: bool make_folders = 2;
+   */
+  makeFolders: boolean;
+
+  /**
+   * false: everything belongs to the owner of the process (root)
+   *
+   * @generated from field: bool archive_owners = 3;
+   */
+  archiveOwners: boolean;
+
+  /**
+   * and not the other way round
+   *
+   * @generated from field: bool no_overwrite_folder_with_file = 4;
+   */
+  noOverwriteFolderWithFile: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.CopyIn.
+ * Use `create(CopyInSchema)` to create a new message.
+ */
+export const CopyInSchema: GenMessage<CopyIn> = /*@__PURE__*/
+  messageDesc(file_guest, 31);
+
+/**
+ * Input and output: a connection made from inside the container's namespaces.
+ *
+ * @generated from message ctr.guest.v1.Dial
+ */
+export type Dial = Message<"ctr.guest.v1.Dial"> & {
+  /**
+   * unix, tcp
+   *
+   * @generated from field: string network = 1;
+   */
+  network: string;
+
+  /**
+   * a path in the container, or host:port
+   *
+   * @generated from field: string address = 2;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.Dial.
+ * Use `create(DialSchema)` to create a new message.
+ */
+export const DialSchema: GenMessage<Dial> = /*@__PURE__*/
+  messageDesc(file_guest, 32);
+
+/**
+ * @generated from message ctr.guest.v1.ListenRequest
+ */
+export type ListenRequest = Message<"ctr.guest.v1.ListenRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * of the listener
+   *
+   * @generated from field: string id = 2;
+   */
+  id: string;
+
+  /**
+   * absolute; in the container. What is there as a socket is replaced
+   *
+   * @generated from field: string path = 3;
+   */
+  path: string;
+
+  /**
+   * @generated from field: uint32 mode = 4;
+   */
+  mode: number;
+
+  /**
+   * @generated from field: uint32 uid = 5;
+   */
+  uid: number;
+
+  /**
+   * @generated from field: uint32 gid = 6;
+   */
+  gid: number;
+};
+
+/**
+ * Describes the message ctr.guest.v1.ListenRequest.
+ * Use `create(ListenRequestSchema)` to create a new message.
+ */
+export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 33);
+
+/**
+ * @generated from message ctr.guest.v1.CloseListenerRequest
+ */
+export type CloseListenerRequest = Message<"ctr.guest.v1.CloseListenerRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.CloseListenerRequest.
+ * Use `create(CloseListenerRequestSchema)` to create a new message.
+ */
+export const CloseListenerRequestSchema: GenMessage<CloseListenerRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 34);
+
+/**
+ * @generated from message ctr.guest.v1.AcceptRequest
+ */
+export type AcceptRequest = Message<"ctr.guest.v1.AcceptRequest"> & {
+  /**
+   * empty: of all
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.AcceptRequest.
+ * Use `create(AcceptRequestSchema)` to create a new message.
+ */
+export const AcceptRequestSchema: GenMessage<AcceptRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 35);
+
+/**
+ * @generated from message ctr.guest.v1.AcceptEvent
+ */
+export type AcceptEvent = Message<"ctr.guest.v1.AcceptEvent"> & {
+  /**
+   * @generated from field: string listener_id = 1;
+   */
+  listenerId: string;
+
+  /**
+   * @generated from field: string stream_id = 2;
+   */
+  streamId: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.AcceptEvent.
+ * Use `create(AcceptEventSchema)` to create a new message.
+ */
+export const AcceptEventSchema: GenMessage<AcceptEvent> = /*@__PURE__*/
+  messageDesc(file_guest, 36);
+
+/**
+ * @generated from message ctr.guest.v1.StatPathRequest
+ */
+export type StatPathRequest = Message<"ctr.guest.v1.StatPathRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * absolute
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.StatPathRequest.
+ * Use `create(StatPathRequestSchema)` to create a new message.
+ */
+export const StatPathRequestSchema: GenMessage<StatPathRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 37);
+
+/**
+ * @generated from message ctr.guest.v1.StatPathReply
+ */
+export type StatPathReply = Message<"ctr.guest.v1.StatPathReply"> & {
+  /**
+   * where it is, folders' links resolved
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * st_mode
+   *
+   * @generated from field: uint32 mode = 2;
+   */
+  mode: number;
+
+  /**
+   * @generated from field: int64 size = 3;
+   */
+  size: bigint;
+
+  /**
+   * @generated from field: int64 modified_unix_ns = 4;
+   */
+  modifiedUnixNs: bigint;
+
+  /**
+   * @generated from field: uint32 uid = 5;
+   */
+  uid: number;
+
+  /**
+   * @generated from field: uint32 gid = 6;
+   */
+  gid: number;
+
+  /**
+   * of a symbolic link
+   *
+   * @generated from field: string link_target = 7;
+   */
+  linkTarget: string;
+
+  /**
+   * Of a symbolic link: where it leads inside the container, all links followed, and that one's mode.
+   * Empty and 0 if it leads nowhere.
+   *
+   * @generated from field: string resolved_path = 8;
+   */
+  resolvedPath: string;
+
+  /**
+   * @generated from field: uint32 resolved_mode = 9;
+   */
+  resolvedMode: number;
+};
+
+/**
+ * Describes the message ctr.guest.v1.StatPathReply.
+ * Use `create(StatPathReplySchema)` to create a new message.
+ */
+export const StatPathReplySchema: GenMessage<StatPathReply> = /*@__PURE__*/
+  messageDesc(file_guest, 38);
+
+/**
+ * @generated from message ctr.guest.v1.FreezeRequest
+ */
+export type FreezeRequest = Message<"ctr.guest.v1.FreezeRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: bool processes = 2;
+   */
+  processes: boolean;
+
+  /**
+   * the writable disk: synced and quiet; ends by itself after 60 s
+   *
+   * @generated from field: bool file_system = 3;
+   */
+  fileSystem: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.FreezeRequest.
+ * Use `create(FreezeRequestSchema)` to create a new message.
+ */
+export const FreezeRequestSchema: GenMessage<FreezeRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 39);
+
+/**
+ * @generated from message ctr.guest.v1.ThawRequest
+ */
+export type ThawRequest = Message<"ctr.guest.v1.ThawRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: bool processes = 2;
+   */
+  processes: boolean;
+
+  /**
+   * @generated from field: bool file_system = 3;
+   */
+  fileSystem: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.ThawRequest.
+ * Use `create(ThawRequestSchema)` to create a new message.
+ */
+export const ThawRequestSchema: GenMessage<ThawRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 40);
+
+/**
+ * @generated from message ctr.guest.v1.UpdateRequest
+ */
+export type UpdateRequest = Message<"ctr.guest.v1.UpdateRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * @generated from field: ctr.guest.v1.Limits limits = 2;
+   */
+  limits?: Limits | undefined;
+};
+
+/**
+ * Describes the message ctr.guest.v1.UpdateRequest.
+ * Use `create(UpdateRequestSchema)` to create a new message.
+ */
+export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 41);
+
+/**
+ * @generated from message ctr.guest.v1.ContainerStateRequest
+ */
+export type ContainerStateRequest = Message<"ctr.guest.v1.ContainerStateRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.ContainerStateRequest.
+ * Use `create(ContainerStateRequestSchema)` to create a new message.
+ */
+export const ContainerStateRequestSchema: GenMessage<ContainerStateRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 42);
+
+/**
+ * @generated from message ctr.guest.v1.ContainerStateReply
+ */
+export type ContainerStateReply = Message<"ctr.guest.v1.ContainerStateReply"> & {
+  /**
+   * its processes
+   *
+   * @generated from field: bool frozen = 1;
+   */
+  frozen: boolean;
+
+  /**
+   * @generated from field: bool exists = 2;
+   */
+  exists: boolean;
+
+  /**
+   * @generated from field: repeated string listeners = 3;
+   */
+  listeners: string[];
+};
+
+/**
+ * Describes the message ctr.guest.v1.ContainerStateReply.
+ * Use `create(ContainerStateReplySchema)` to create a new message.
+ */
+export const ContainerStateReplySchema: GenMessage<ContainerStateReply> = /*@__PURE__*/
+  messageDesc(file_guest, 43);
+
+/**
+ * @generated from message ctr.guest.v1.TopRequest
+ */
+export type TopRequest = Message<"ctr.guest.v1.TopRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.TopRequest.
+ * Use `create(TopRequestSchema)` to create a new message.
+ */
+export const TopRequestSchema: GenMessage<TopRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 44);
+
+/**
+ * @generated from message ctr.guest.v1.TopReply
+ */
+export type TopReply = Message<"ctr.guest.v1.TopReply"> & {
+  /**
+   * @generated from field: repeated ctr.guest.v1.TopProcess processes = 1;
+   */
+  processes: TopProcess[];
+};
+
+/**
+ * Describes the message ctr.guest.v1.TopReply.
+ * Use `create(TopReplySchema)` to create a new message.
+ */
+export const TopReplySchema: GenMessage<TopReply> = /*@__PURE__*/
+  messageDesc(file_guest, 45);
+
+/**
+ * @generated from message ctr.guest.v1.TopProcess
+ */
+export type TopProcess = Message<"ctr.guest.v1.TopProcess"> & {
+  /**
+   * as the container sees it
+   *
+   * @generated from field: uint32 pid = 1;
+   */
+  pid: number;
+
+  /**
+   * @generated from field: uint32 parent_pid = 2;
+   */
+  parentPid: number;
+
+  /**
+   * by the container's /etc/passwd, else the number
+   *
+   * @generated from field: string user = 3;
+   */
+  user: string;
+
+  /**
+   * @generated from field: string state = 4;
+   */
+  state: string;
+
+  /**
+   * @generated from field: uint64 cpu_us = 5;
+   */
+  cpuUs: bigint;
+
+  /**
+   * @generated from field: uint64 resident_bytes = 6;
+   */
+  residentBytes: bigint;
+
+  /**
+   * @generated from field: uint64 virtual_bytes = 7;
+   */
+  virtualBytes: bigint;
+
+  /**
+   * @generated from field: int64 started_unix_ns = 8;
+   */
+  startedUnixNs: bigint;
+
+  /**
+   * pts/0; empty: none
+   *
+   * @generated from field: string terminal = 9;
+   */
+  terminal: string;
+
+  /**
+   * with arguments; at most 4096 bytes
+   *
+   * @generated from field: string command = 10;
+   */
+  command: string;
+
+  /**
+   * @generated from field: uint32 uid = 11;
+   */
+  uid: number;
+};
+
+/**
+ * Describes the message ctr.guest.v1.TopProcess.
+ * Use `create(TopProcessSchema)` to create a new message.
+ */
+export const TopProcessSchema: GenMessage<TopProcess> = /*@__PURE__*/
+  messageDesc(file_guest, 46);
+
+/**
+ * @generated from message ctr.guest.v1.FileEventsRequest
+ */
+export type FileEventsRequest = Message<"ctr.guest.v1.FileEventsRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * of the mount
+   *
+   * @generated from field: string destination = 2;
+   */
+  destination: string;
+
+  /**
+   * @generated from field: repeated ctr.guest.v1.FileEvent events = 3;
+   */
+  events: FileEvent[];
+};
+
+/**
+ * Describes the message ctr.guest.v1.FileEventsRequest.
+ * Use `create(FileEventsRequestSchema)` to create a new message.
+ */
+export const FileEventsRequestSchema: GenMessage<FileEventsRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 47);
+
+/**
+ * @generated from message ctr.guest.v1.FileEvent
+ */
+export type FileEvent = Message<"ctr.guest.v1.FileEvent"> & {
+  /**
+   * @generated from field: ctr.guest.v1.FileEventKind kind = 1;
+   */
+  kind: FileEventKind;
+
+  /**
+   * below the mount
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * of a rename; below the mount
+   *
+   * @generated from field: string to = 3;
+   */
+  to: string;
+
+  /**
+   * @generated from field: bool folder = 4;
+   */
+  folder: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.FileEvent.
+ * Use `create(FileEventSchema)` to create a new message.
+ */
+export const FileEventSchema: GenMessage<FileEvent> = /*@__PURE__*/
+  messageDesc(file_guest, 48);
 
 /**
  * @generated from message ctr.guest.v1.SetTimeRequest
@@ -1018,7 +1760,7 @@ export type SetTimeRequest = Message<"ctr.guest.v1.SetTimeRequest"> & {
  * Use `create(SetTimeRequestSchema)` to create a new message.
  */
 export const SetTimeRequestSchema: GenMessage<SetTimeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 28);
+  messageDesc(file_guest, 49);
 
 /**
  * @generated from message ctr.guest.v1.StatsRequest
@@ -1035,7 +1777,7 @@ export type StatsRequest = Message<"ctr.guest.v1.StatsRequest"> & {
  * Use `create(StatsRequestSchema)` to create a new message.
  */
 export const StatsRequestSchema: GenMessage<StatsRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 29);
+  messageDesc(file_guest, 50);
 
 /**
  * @generated from message ctr.guest.v1.StatsReply
@@ -1085,6 +1827,52 @@ export type StatsReply = Message<"ctr.guest.v1.StatsReply"> & {
    * @generated from field: uint64 pids = 9;
    */
   pids: bigint;
+
+  /**
+   * usage without the file cache that can go at once
+   *
+   * @generated from field: uint64 memory_working_set_bytes = 10;
+   */
+  memoryWorkingSetBytes: bigint;
+
+  /**
+   * of the whole VM
+   *
+   * @generated from field: uint64 guest_memory_total_bytes = 11;
+   */
+  guestMemoryTotalBytes: bigint;
+
+  /**
+   * @generated from field: uint64 guest_memory_available_bytes = 12;
+   */
+  guestMemoryAvailableBytes: bigint;
+
+  /**
+   * @generated from field: uint64 guest_cache_bytes = 13;
+   */
+  guestCacheBytes: bigint;
+
+  /**
+   * of the writable disk, by the guest's file system
+   *
+   * @generated from field: uint64 disk_used_bytes = 14;
+   */
+  diskUsedBytes: bigint;
+
+  /**
+   * @generated from field: uint64 disk_size_bytes = 15;
+   */
+  diskSizeBytes: bigint;
+
+  /**
+   * @generated from field: uint32 online_cpus = 16;
+   */
+  onlineCpus: number;
+
+  /**
+   * @generated from field: uint64 oom_kills = 17;
+   */
+  oomKills: bigint;
 };
 
 /**
@@ -1092,7 +1880,7 @@ export type StatsReply = Message<"ctr.guest.v1.StatsReply"> & {
  * Use `create(StatsReplySchema)` to create a new message.
  */
 export const StatsReplySchema: GenMessage<StatsReply> = /*@__PURE__*/
-  messageDesc(file_guest, 30);
+  messageDesc(file_guest, 51);
 
 /**
  * @generated from message ctr.guest.v1.ShutdownRequest
@@ -1111,7 +1899,7 @@ export type ShutdownRequest = Message<"ctr.guest.v1.ShutdownRequest"> & {
  * Use `create(ShutdownRequestSchema)` to create a new message.
  */
 export const ShutdownRequestSchema: GenMessage<ShutdownRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 31);
+  messageDesc(file_guest, 52);
 
 /**
  * @generated from enum ctr.guest.v1.Stream
@@ -1140,6 +1928,47 @@ export enum Stream {
  */
 export const StreamSchema: GenEnum<Stream> = /*@__PURE__*/
   enumDesc(file_guest, 0);
+
+/**
+ * @generated from enum ctr.guest.v1.FileEventKind
+ */
+export enum FileEventKind {
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_CREATE = 1;
+   */
+  CREATE = 1,
+
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_MODIFY = 2;
+   */
+  MODIFY = 2,
+
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_ATTRIBUTES = 3;
+   */
+  ATTRIBUTES = 3,
+
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_DELETE = 4;
+   */
+  DELETE = 4,
+
+  /**
+   * @generated from enum value: FILE_EVENT_KIND_RENAME = 5;
+   */
+  RENAME = 5,
+}
+
+/**
+ * Describes the enum ctr.guest.v1.FileEventKind.
+ */
+export const FileEventKindSchema: GenEnum<FileEventKind> = /*@__PURE__*/
+  enumDesc(file_guest, 1);
 
 /**
  * @generated from service ctr.guest.v1.Guest
@@ -1240,6 +2069,113 @@ export const Guest: GenService<{
   forgetProcess: {
     methodKind: "unary";
     input: typeof ForgetProcessRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * A stream that the guest itself serves. Its bytes pass by Output, Acknowledge and WriteInput under its
+   * ID, as a process's do; it ends with an Exit (0, or 1 with `error`), is listed by ListProcesses and
+   * dropped by ForgetProcess.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.OpenStream
+   */
+  openStream: {
+    methodKind: "unary";
+    input: typeof OpenStreamRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Makes a unix socket inside the container. Each connection to it is a stream that Accept names.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.Listen
+   */
+  listen: {
+    methodKind: "unary";
+    input: typeof ListenRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * @generated from rpc ctr.guest.v1.Guest.CloseListener
+   */
+  closeListener: {
+    methodKind: "unary";
+    input: typeof CloseListenerRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Connections to listeners, as they come. One that no Output call follows within 10 s is closed.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.Accept
+   */
+  accept: {
+    methodKind: "server_streaming";
+    input: typeof AcceptRequestSchema;
+    output: typeof AcceptEventSchema;
+  },
+  /**
+   * What a path is, links not followed at its end.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.StatPath
+   */
+  statPath: {
+    methodKind: "unary";
+    input: typeof StatPathRequestSchema;
+    output: typeof StatPathReplySchema;
+  },
+  /**
+   * Stops every process of a container where it is, and on demand its writable disk: what the host reads
+   * of the disk is whole then. Freezing what is frozen succeeds; the wider of both holds.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.Freeze
+   */
+  freeze: {
+    methodKind: "unary";
+    input: typeof FreezeRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * @generated from rpc ctr.guest.v1.Guest.Thaw
+   */
+  thaw: {
+    methodKind: "unary";
+    input: typeof ThawRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * New limits for a running container. What is 0 stays.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.Update
+   */
+  update: {
+    methodKind: "unary";
+    input: typeof UpdateRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * @generated from rpc ctr.guest.v1.Guest.ContainerState
+   */
+  containerState: {
+    methodKind: "unary";
+    input: typeof ContainerStateRequestSchema;
+    output: typeof ContainerStateReplySchema;
+  },
+  /**
+   * The processes of a container, as ps shows them.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.Top
+   */
+  top: {
+    methodKind: "unary";
+    input: typeof TopRequestSchema;
+    output: typeof TopReplySchema;
+  },
+  /**
+   * Raises inotify events for what the host has changed in a shared folder.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.FileEvents
+   */
+  fileEvents: {
+    methodKind: "unary";
+    input: typeof FileEventsRequestSchema;
     output: typeof EmptySchema;
   },
   /**

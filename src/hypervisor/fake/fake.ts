@@ -76,6 +76,7 @@ export class FakeHypervisor implements Hypervisor {
 export class FakeVm implements Vm {
   readonly id: string;
   readonly accelerator = "fake";
+  readonly shareMounts: Vm["shareMounts"];
   readonly timing: { readonly startedMs: number; readonly spawnedMs: number };
   readonly ended: Promise<VmExit>;
   paused = false;
@@ -87,6 +88,8 @@ export class FakeVm implements Vm {
 
   constructor(readonly config: VmConfig, readonly pid: number, guest: FakeOptions["guest"]) {
     this.id = config.id;
+    const mount = { type: "virtiofs", options: [] } as const;
+    this.shareMounts = Object.fromEntries((config.shares ?? []).map(({ tag }) => [tag, mount]));
     this.balloonBytes = config.memoryBytes;
     this.timing = { startedMs: Date.now(), spawnedMs: Date.now() };
     this.#guest = guest;

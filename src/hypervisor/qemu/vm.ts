@@ -33,6 +33,7 @@ export class QemuVm implements Vm {
   readonly id: string;
   readonly pid: number;
   readonly accelerator: string;
+  readonly shareMounts: Vm["shareMounts"] = {};
   timing: { readonly startedMs: number; readonly spawnedMs: number };
   #folder: string;
   #record: VmRecord;

@@ -1,0 +1,6 @@
+/**
+ * Named disks: volumes of containers.
+ *
+ * @module
+ */
+export type { AttachedVolume, EnsureVolume, VolumeStore, VolumeUser } from "./types.ts";
