@@ -1,0 +1,27 @@
+/**
+ * `deno task soak [--rounds N] [--seed N]`: the rounds of `soak_test.ts`, more of them. Needs what
+ * `scripts/test` sets up, a registry among it (`scripts/registry start` says how to name it).
+ */
+import { BUSYBOX } from "../run/ctr_home.ts";
+import { soak } from "./rounds.ts";
+
+function number(flag: string, otherwise: number): number {
+  const at = Deno.args.indexOf(flag);
+  if (at < 0) return otherwise;
+  const value = Number(Deno.args[at + 1]);
+  if (Number.isInteger(value) && value > 0) return value;
+  console.error(`error: ${flag} wants a positive whole number`);
+  Deno.exit(2);
+}
+
+if (BUSYBOX === "") {
+  console.error("error: CTR_TEST_REGISTRY is not set: take it from scripts/registry start");
+  Deno.exit(2);
+}
+const rounds = number("--rounds", 200);
+const seed = number("--seed", Date.now() % 1_000_000);
+console.log(`${rounds} rounds, seed ${seed}`);
+const tally = await soak({ rounds, seed, log: (line) => console.log(line) });
+console.log(
+  `killed: ${Object.entries(tally).map(([role, count]) => `${count} ${role}`).join(", ")}`,
+);
