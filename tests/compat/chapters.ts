@@ -1,0 +1,6 @@
+import { CONTAINER } from "./container_rows.ts";
+import { PROCESS } from "./process_rows.ts";
+import type { Chapter } from "./row.ts";
+
+/** The page's chapters, in its order. */
+export const CHAPTERS: readonly Chapter[] = [PROCESS, CONTAINER];
