@@ -7,13 +7,18 @@
  * | `GET /version`, `GET /status` | `Version`, `SystemStatus` |
  * | `POST /shutdown` | `StopRequest`; stops all containers, then the engine ends |
  * | `GET /df` | `SystemDf` |
- * | `GET /containers?all=1` | `Container[]` |
+ * | `GET /containers?all=1&size=1` | `Container[]` |
  * | `POST /containers` | `CreateRequest` → `CreateReply`; the image must be there (`not-found`) |
  * | `GET /containers/:ref` | `Container`; `:ref` is a name, an ID or a prefix of one |
- * | `DELETE /containers/:ref?force=1` | removes it |
+ * | `DELETE /containers/:ref?force=1&volumes=1` | removes it, with its anonymous volumes |
  * | `POST /containers/:ref/start` | `Started` |
  * | `POST /containers/:ref/stop`, `…/kill` | `StopRequest`, `KillRequest` → 204 |
- * | `POST /containers/:ref/wait` | `Exit`, when it has ended |
+ * | `POST /containers/:ref/restart` | `StopRequest` → `Started` |
+ * | `POST /containers/:ref/pause`, `…/unpause` | 204 |
+ * | `POST /containers/:ref/rename`, `…/update` | `RenameRequest` → 204, `UpdateRequest` → `UpdateReply` |
+ * | `POST /containers/:ref/wait` | `WaitRequest` → `Exit` when it has ended; 204 for the other states |
+ * | `POST /containers/prune` | `PruneContainersRequest` → `PruneContainersReply` |
+ * | `GET /events?since=MS&until=MS&follow=1&filter=KEY%3DVALUE…` | NDJSON of `EngineEvent`; times are Unix milliseconds |
  * | `POST /containers/:ref/exec` | `ExecRequest` → `ExecReply`; started at once when `detach` |
  * | `GET /containers/:ref/attach?process=&start=1&stdin=1&from=N` | upgrade to `ctr-frames` |
  * | `GET /containers/:ref/logs?follow=1&tail=N&sinceNs=N&untilNs=N&boot=1` | body of `Frame.log`, or boot log text |
@@ -36,6 +41,8 @@
  *
  * @module
  */
+export * from "./events.ts";
+export * from "./life.ts";
 export * from "./mounts.ts";
 export * from "./policies.ts";
 export * from "./schemas.ts";

@@ -142,7 +142,12 @@ export const Container = z.strictObject({
       interactive: z.boolean(),
       user: z.string(),
     }),
-    resources: z.strictObject({ cpus: z.int(), memoryInBytes: bytes }),
+    resources: z.strictObject({
+      cpus: z.int(),
+      memoryInBytes: bytes,
+      /** 0: none. */
+      pidsLimit: bytes.optional(),
+    }),
     hostname: z.string(),
     labels: z.record(z.string(), z.string()),
     readOnly: z.boolean(),
