@@ -39,6 +39,8 @@ export interface Ext4WriterOptions {
   readonly capacityBytes?: number;
   /** A journal, for disks that will be written to. Default false. */
   readonly journal?: boolean;
+  /** Of the journal, a multiple of 4096: 4 MiB to 512 MiB. Default: by the capacity. */
+  readonly journalBytes?: number;
   /** `lost+found`, which `e2fsck` wants on disks that will be written to. Default: as `journal`. */
   readonly lostAndFound?: boolean;
   /** At most 16 bytes. */

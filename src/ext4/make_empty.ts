@@ -11,6 +11,8 @@ const MOST = 2 ** 44;
 export interface EmptyExt4Options {
   /** Default true: the disk is for writing. */
   readonly journal?: boolean;
+  /** 4 MiB to 512 MiB. Default: by the capacity. */
+  readonly journalBytes?: number;
   /** At most 16 bytes. */
   readonly label?: string;
   /** Default: random. */
@@ -50,6 +52,7 @@ export async function makeEmptyExt4(
     capacityBytes,
     journal,
     lostAndFound: true,
+    ...(options.journalBytes === undefined ? {} : { journalBytes: options.journalBytes }),
     ...(options.label === undefined ? {} : { label: options.label }),
   }).finish(uuid);
 }

@@ -307,10 +307,8 @@ export class Ext4Writer {
 
   #writeJournal(uuid: Uint8Array): { words: Int32Array; size: number } | undefined {
     if (!this.#options.journal) return undefined;
-    const blocks = Math.max(
-      1024,
-      Math.min(16_384, 1024 * Math.floor(this.#capacityBlocks / 65_536)),
-    );
+    const byCapacity = Math.min(16_384, 1024 * Math.floor(this.#capacityBlocks / 65_536));
+    const blocks = Math.max(1024, (this.#options.journalBytes ?? 0) / BLOCK_SIZE || byCapacity);
     const first = this.#output.block;
     this.#output.take(1).set(encodeJournal(blocks, uuid));
     this.#output.skipTo(first + blocks);

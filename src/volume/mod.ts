@@ -1,6 +1,18 @@
 /**
- * Named disks: volumes of containers.
+ * Named disks and folders that outlive containers.
  *
  * @module
  */
-export type { AttachedVolume, EnsureVolume, VolumeStore, VolumeUser } from "./types.ts";
+export { openVolumes, Volumes } from "./volumes.ts";
+export type { VolumesOptions } from "./volumes.ts";
+export { ANONYMOUS_LABEL, isAnonymous } from "./names.ts";
+export type {
+  AttachedVolume,
+  EnsureVolume,
+  JournalMode,
+  VolumeConfig,
+  VolumeReference,
+  VolumeStore,
+  VolumeType,
+  VolumeUser,
+} from "./types.ts";

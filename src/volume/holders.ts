@@ -1,0 +1,111 @@
+import { CtrError } from "../core/mod.ts";
+import type { VolumeUser } from "./types.ts";
+
+interface Hold {
+  readonly user: VolumeUser;
+  readonly readonly: boolean;
+}
+
+/**
+ * Who holds which volume: containers whose VM lives or is about to, and work of ctr's own.
+ *
+ * Nothing here is stored: a new engine is told by `hold()` what the VMs that it adopts have. Every method
+ * looks and takes in one step, so no two callers get what only one may have.
+ */
+export class Holders {
+  readonly #holds = new Map<string, Map<string, Hold>>();
+  /** What ctr itself does with a volume: "is being copied". */
+  readonly #busy = new Map<string, string>();
+  /** Volumes that a container is being made with. */
+  readonly #reserved = new Map<string, Set<string>>();
+
+  of(name: string): VolumeUser[] {
+    return [...this.#holds.get(name)?.values() ?? []].map(({ user }) => user);
+  }
+
+  /**
+   * @param exclusive One that writes, or several that read.
+   * @throws {CtrError} `conflict`.
+   */
+  take(name: string, user: VolumeUser, readonly: boolean, exclusive: boolean): void {
+    const busy = this.#busy.get(name);
+    if (busy) {
+      throw new CtrError("conflict", `cannot start "${user.name}": volume "${name}" ${busy}`);
+    }
+    const others = [...this.#holds.get(name)?.values() ?? []]
+      .filter((each) => each.user.id !== user.id);
+    const other = others.find((each) => !each.readonly || !readonly);
+    if (exclusive && other) {
+      throw new CtrError(
+        "conflict",
+        `cannot start "${user.name}": "${other.user.name}" uses the block volume "${name}", which one ` +
+          "container has at a time",
+        {
+          hint:
+            `stop "${other.user.name}" first, mount it read-only in both, or make the volume with ` +
+            "--type shared",
+        },
+      );
+    }
+    this.hold(name, user, readonly);
+  }
+
+  hold(name: string, user: VolumeUser, readonly: boolean): void {
+    const holds = this.#holds.get(name) ?? new Map<string, Hold>();
+    const before = holds.get(user.id);
+    holds.set(user.id, { user, readonly: readonly && (before?.readonly ?? true) });
+    this.#holds.set(name, holds);
+  }
+
+  drop(name: string, userId: string): void {
+    const holds = this.#holds.get(name);
+    holds?.delete(userId);
+    if (holds?.size === 0) this.#holds.delete(name);
+  }
+
+  reserve(name: string, userId: string): void {
+    const names = this.#reserved.get(userId) ?? new Set<string>();
+    this.#reserved.set(userId, names.add(name));
+  }
+
+  isReserved(name: string): boolean {
+    return this.#reserved.values().some((names) => names.has(name));
+  }
+
+  /** Gives back all that a user has. */
+  release(userId: string): void {
+    this.#reserved.delete(userId);
+    for (const [name, holds] of this.#holds) {
+      holds.delete(userId);
+      if (holds.size === 0) this.#holds.delete(name);
+    }
+  }
+
+  /**
+   * Does work that no container may disturb.
+   *
+   * @param verb "copy": for errors. @param doing "is being copied": what others are told.
+   * @throws {CtrError} `conflict` while a container runs with the volume, or other work is done.
+   */
+  async exclusively<T>(
+    name: string,
+    verb: string,
+    doing: string,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    const [user] = this.of(name);
+    const fact = user ? `"${user.name}" is running with it` : this.#busy.get(name);
+    if (fact) {
+      const it = user ? fact : `it ${fact}`;
+      throw new CtrError("conflict", `cannot ${verb} volume "${name}": ${it}`, {
+        hint: user && `stop it first: ctr stop ${user.name}`,
+      });
+    }
+    this.#busy.set(name, doing);
+    try {
+      return await work();
+    } finally {
+      this.#busy.delete(name);
+    }
+  }
+}
