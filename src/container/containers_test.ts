@@ -5,12 +5,14 @@ import { CreateRequest, type CreateRequestInput, type Exit, ProcessSpec } from "
 import { CtrError, SILENT } from "../core/mod.ts";
 import { FakeHypervisor } from "../hypervisor/mod.ts";
 import type { ResolvedImage } from "../image/mod.ts";
+import { openVolumes } from "../volume/mod.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { FakeGuestVm } from "./fake_guest.ts";
 import { readLog } from "./log_reader.ts";
 import type { OutputSink } from "./process_output.ts";
 import { ContainerRecords } from "./records.ts";
+import { volumeReferences } from "./volume_references.ts";
 
 const IMAGE = {
   reference: "docker.io/library/test:latest",
@@ -46,9 +48,12 @@ class Home implements AsyncDisposable {
   /** What a new engine has of it. */
   async open(): Promise<Containers> {
     this.#db = new DatabaseSync(join(this.path, "state.db"));
+    const records = new ContainerRecords(this.#db);
+    const references = () => volumeReferences(records);
     const context: Context = {
       home: this.path,
-      records: new ContainerRecords(this.#db),
+      records,
+      volumes: await openVolumes({ home: this.path, db: this.#db, references }),
       images: {
         resolveForRun: () => Promise.resolve(IMAGE),
         resolveManifest: () => Promise.resolve(IMAGE),

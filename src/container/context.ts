@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Log } from "../core/mod.ts";
 import type { Images } from "../image/mod.ts";
 import type { ConnectGuest, Hypervisor } from "../vm/mod.ts";
+import type { VolumeStore } from "../volume/mod.ts";
 import type { LogLimits } from "./log_writer.ts";
 import type { Defaults } from "./merge.ts";
 import type { ContainerRecords } from "./records.ts";
@@ -11,6 +12,7 @@ export interface Context {
   readonly home: string;
   readonly records: ContainerRecords;
   readonly images: Pick<Images, "resolveForRun" | "resolveManifest">;
+  readonly volumes: VolumeStore;
   readonly hypervisor: Hypervisor;
   readonly connect: ConnectGuest;
   readonly log: Log;

@@ -14,3 +14,4 @@ export type { LogLimits, LogWriter } from "./log_writer.ts";
 export type { ProcessInput } from "./process_input.ts";
 export type { OutputSink } from "./process_output.ts";
 export { ContainerRecords } from "./records.ts";
+export { volumeReferences } from "./volume_references.ts";

@@ -1,12 +1,18 @@
 import { join } from "node:path";
 import { API_VERSION, CTR_VERSION, ENGINE_SOCKET, type Version } from "../api/mod.ts";
 import { type Config, readConfig } from "../config/mod.ts";
-import { ContainerRecords, Containers, DEFAULT_LOG_LIMITS } from "../container/mod.ts";
+import {
+  ContainerRecords,
+  Containers,
+  DEFAULT_LOG_LIMITS,
+  volumeReferences,
+} from "../container/mod.ts";
 import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
 import { configFile, hostCpus } from "../host/mod.ts";
 import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
 import { openImages } from "../image/mod.ts";
 import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
+import { openVolumes } from "../volume/mod.ts";
 import { containerRoutes } from "./container_routes.ts";
 import { openEngineLog } from "./engine_log.ts";
 import { Idle } from "./idle.ts";
@@ -76,10 +82,17 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     usedManifests: () => [...records.all()].map(({ config }) => config.image.manifest),
     ...imageOptions(config),
   });
+  const volumes = await openVolumes({
+    home,
+    db,
+    log,
+    references: () => volumeReferences(records),
+  });
   const containers: Containers = new Containers({
     home,
     records,
     images,
+    volumes,
     hypervisor,
     connect: options.connect ?? connectGuestOf(CTR_VERSION),
     log,
