@@ -107,7 +107,7 @@ export class Authenticator {
   ): Promise<Grant> {
     const realm = tokenServer(parameters["realm"] ?? "", url, subject);
     const service = parameters["service"] ?? "";
-    const scope = parameters["scope"] || wanted;
+    const scope = bothScopes(parameters["scope"] ?? "", wanted);
     const request = credentials?.kind === "token"
       ? refreshRequest(realm, service, scope, credentials.refreshToken)
       : tokenRequest(realm, service, scope, credentials);
@@ -137,6 +137,14 @@ export class Authenticator {
       untilMs: Date.now() + Math.max(lifetimeMs - SAFETY_MS, lifetimeMs / 2),
     };
   }
+}
+
+/** What the registry asks for, and what is wanted of repositories that it does not speak of. */
+function bothScopes(asked: string, wanted: string): string {
+  const named = (scope: string) => scope.split(":").slice(0, -1).join(":");
+  const spoken = new Set(asked.split(" ").map(named));
+  const more = wanted.split(" ").filter((scope) => !spoken.has(named(scope)));
+  return [asked, ...more].join(" ").trim();
 }
 
 function tokenServer(realm: string, registry: string, { action, host }: Subject): URL {

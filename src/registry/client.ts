@@ -10,6 +10,7 @@ import {
   MAX_MANIFEST_BYTES,
   type Reference,
 } from "../oci/mod.ts";
+import { listReferrers, nextPage } from "./artifacts.ts";
 import { Authenticator } from "./auth.ts";
 import { openBlob } from "./blob.ts";
 import { defaultCredentials } from "./credentials.ts";
@@ -18,6 +19,7 @@ import { registryOrigin } from "./scheme.ts";
 import { Session, type SessionRequest } from "./session.ts";
 import { Transport } from "./transport.ts";
 import type { RegistryOptions, Scheme } from "./types.ts";
+import { type BlobSource, uploadBlob } from "./upload.ts";
 
 export interface CallOptions {
   readonly scheme?: Scheme | undefined;
@@ -49,8 +51,45 @@ export interface Registry {
   ): Promise<AsyncGenerator<Uint8Array>>;
   /** Names of the tags of the repository of `reference`, page by page, as the registry sorts them. */
   tags(reference: Reference, options?: CallOptions): AsyncGenerator<string>;
+  /** Descriptors of what is attached to a manifest; `fallback` if a tag told, not the API. */
+  referrers(
+    reference: Reference,
+    digest: Digest,
+    options?: CallOptions,
+  ): Promise<{ readonly fallback: boolean; readonly referrers: readonly Descriptor[] }>;
+  /** True if the repository has the blob, or with `kind: "manifest"` the manifest. */
+  has(
+    reference: Reference,
+    descriptor: Pick<Descriptor, "digest">,
+    options?: CallOptions & { readonly kind?: "blob" | "manifest" },
+  ): Promise<boolean>;
+  /** Puts a blob into the repository of `reference`. */
+  upload(
+    reference: Reference,
+    descriptor: Pick<Descriptor, "digest" | "size">,
+    source: BlobSource,
+    options?: CallOptions & UploadOptions,
+  ): Promise<"mounted" | "uploaded">;
+  /**
+   * Puts an index or a manifest under a tag or its digest.
+   *
+   * @returns `linksSubject` false if the registry did not list it as attached to its subject.
+   */
+  putManifest(
+    reference: Reference,
+    name: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    mediaType: string,
+    options?: CallOptions,
+  ): Promise<{ readonly linksSubject: boolean }>;
   /** Asks for the API's version, to try a login. */
   ping(host: string, options?: CallOptions): Promise<void>;
+}
+
+export interface UploadOptions {
+  /** Repository of the same registry that is said to have the blob. */
+  readonly mountFrom?: string | undefined;
+  readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
 const DEFAULT_ATTEMPTS = 5;
@@ -154,6 +193,64 @@ class Client implements Registry {
     }
   }
 
+  async referrers(reference: Reference, digest: Digest, options: CallOptions = {}) {
+    const { url, ...request } = this.#about(reference, "manifest", "", options);
+    return await listReferrers(this.#session, url.replace(/\/$/, ""), request, digest);
+  }
+
+  async has(
+    reference: Reference,
+    { digest }: Pick<Descriptor, "digest">,
+    options: CallOptions & { readonly kind?: "blob" | "manifest" } = {},
+  ): Promise<boolean> {
+    const kind = options.kind ?? "blob";
+    const answer = await this.#session.request({
+      ...this.#pushing(reference, `${kind}s/${digest}`, options),
+      method: "HEAD",
+      ...(kind === "manifest" && { headers: { accept: MANIFEST_TYPES.join(", ") } }),
+    }, (status) => status === 404);
+    await answer.drain();
+    return answer.ok;
+  }
+
+  async upload(
+    reference: Reference,
+    descriptor: Pick<Descriptor, "digest" | "size">,
+    source: BlobSource,
+    options: CallOptions & UploadOptions = {},
+  ): Promise<"mounted" | "uploaded"> {
+    const { mountFrom, onBytes } = options;
+    const request = this.#pushing(reference, "blobs/uploads/", options);
+    const upload = { ...request, descriptor, source, mountFrom, onBytes };
+    return await uploadBlob(this.#session, upload, this.#transport.deadlines);
+  }
+
+  async putManifest(
+    reference: Reference,
+    name: string,
+    bytes: Uint8Array<ArrayBuffer>,
+    mediaType: string,
+    options: CallOptions = {},
+  ): Promise<{ readonly linksSubject: boolean }> {
+    const request = this.#pushing(reference, `manifests/${name}`, options);
+    const answer = await this.#session.request({
+      ...request,
+      method: "PUT",
+      headers: { "content-type": mediaType },
+      body: bytes,
+    });
+    await answer.drain();
+    const claimed = answer.headers.get("docker-content-digest");
+    if (claimed !== null && claimed !== digestOf(bytes)) {
+      const { action, host } = request.subject;
+      throw new CtrError(
+        "bad-data",
+        `${action}: the registry ${host} keeps the manifest under another digest`,
+      );
+    }
+    return { linksSubject: answer.headers.has("oci-subject") };
+  }
+
   async ping(host: string, options: CallOptions = {}): Promise<void> {
     const answer = await this.#session.request({
       url: `${registryOrigin(host, options.scheme ?? this.#scheme)}/v2/`,
@@ -164,6 +261,11 @@ class Client implements Registry {
       signal: options.signal,
     });
     await answer.drain();
+  }
+
+  #pushing(reference: Reference, path: string, options: CallOptions) {
+    const request = this.#about(reference, "upload", path, options, "push");
+    return { ...request, scope: `repository:${reference.path}:pull,push` };
   }
 
   #about(
@@ -201,11 +303,4 @@ function readTags(bytes: Uint8Array, { action, host }: Subject): string[] {
       cause,
     });
   }
-}
-
-/** Follows `Link: <…>; rel="next"`, on the same host alone. */
-function nextPage(link: string | null, from: string): string | undefined {
-  const target = /<([^>]+)>\s*;[^,]*rel="?next"?/i.exec(link ?? "")?.[1];
-  const url = target === undefined ? null : URL.parse(target, from);
-  return url && url.origin === new URL(from).origin ? url.href : undefined;
 }

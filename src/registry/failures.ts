@@ -35,11 +35,13 @@ export function statusFailure(
     return fail("unavailable", `the registry ${host} got too many requests`, "try again later");
   }
   if (status === 404) {
+    if (kind === "upload") return fail("not-found", `${host} has no such repository`);
     if (codes.has("NAME_UNKNOWN")) return fail("not-found", `${host} has no such image`);
     if (kind === "tags") return fail("not-found", `${host} has no such image`);
     if (kind === "manifest") return fail("not-found", `${host} has no such tag or digest`);
     return fail("not-found", `${host} has lost a blob of this image`);
   }
+  if (status === 413) return fail("too-large", `the registry ${host} refuses a body of this size`);
   if (status >= 500) return fail("unavailable", `the registry ${host} is failing (HTTP ${status})`);
   return fail("unavailable", `the registry ${host} answered with HTTP ${status}`);
 }

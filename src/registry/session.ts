@@ -12,6 +12,10 @@ export interface SessionRequest extends Omit<Request, "authorization"> {
   readonly host: string;
   /** For example `repository:library/alpine:pull`. */
   readonly scope: string;
+  /** Tries, the first included. Default: the session's. */
+  readonly attempts?: number;
+  /** Goes to another host than the registry's, which must not see credentials. */
+  readonly anonymous?: boolean;
 }
 
 /** Sends requests until they succeed or stay refused: authentication, then bounded retries. */
@@ -51,13 +55,16 @@ export class Session {
         failure = error;
       }
       const { deadlines } = this.#transport;
-      if (attempt >= this.#attempts || (waitMs ?? 0) > deadlines.maxPauseMs) throw failure;
+      if (attempt >= (request.attempts ?? this.#attempts) || (waitMs ?? 0) > deadlines.maxPauseMs) {
+        throw failure;
+      }
       await sleep(waitMs ?? pauseMs(attempt, deadlines), request.signal);
     }
   }
 
   async #authorized(request: SessionRequest): Promise<Answer> {
     const { host, scope } = request;
+    if (request.anonymous) return await this.#transport.send(request);
     let authorization = this.#auth.header(host, scope);
     const answer = await this.#transport.send({ ...request, authorization });
     if (answer.status !== 401) return answer;

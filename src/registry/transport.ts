@@ -16,7 +16,10 @@ export interface Request {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly authorization?: string | undefined;
-  readonly body?: string;
+  /** A function is called for each try; its pieces go as they come, without a length. */
+  readonly body?: string | Uint8Array<ArrayBuffer> | (() => AsyncIterable<Uint8Array<ArrayBuffer>>);
+  /** Longest wait for the answer's headers once the body is sent. Default: `headersMs`. */
+  readonly answerMs?: number;
   readonly subject: Subject;
   readonly signal?: AbortSignal | undefined;
 }
@@ -169,8 +172,13 @@ export class Transport {
     const outer = () => abort.abort(signal?.reason);
     signal?.addEventListener("abort", outer, { once: true });
     const release = () => signal?.removeEventListener("abort", outer);
-    const slow = slowFailure(subject, this.deadlines.headersMs, "answer");
-    const timer = setTimeout(() => abort.abort(slow), this.deadlines.headersMs);
+    const slow = slowFailure(subject, request.answerMs ?? this.deadlines.headersMs, "answer");
+    const answerMs = request.answerMs ?? this.deadlines.headersMs;
+    let timer = setTimeout(() => abort.abort(slow), answerMs);
+    const beat = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => abort.abort(slow), answerMs);
+    };
     try {
       const headers = new Headers(request.headers);
       // Digests are of the bytes as stored, so nothing on the way may compress them.
@@ -183,7 +191,8 @@ export class Transport {
         redirect: "manual",
         signal: abort.signal,
       };
-      if (request.body !== undefined) init.body = request.body;
+      if (typeof request.body === "function") init.body = streamed(request.body(), beat);
+      else if (request.body !== undefined) init.body = request.body;
       if (this.#options.client) init.client = this.#options.client;
       const response = await (this.#options.fetch ?? fetch)(request.url, init);
       return new Answer(response, abort, release, subject, this.deadlines.stallMs);
@@ -195,4 +204,23 @@ export class Transport {
       clearTimeout(timer);
     }
   }
+}
+
+/** A body that is sent piece by piece. The deadline counts from the last piece that was taken. */
+function streamed(
+  pieces: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  beat: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const iterator = pieces[Symbol.asyncIterator]();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await iterator.next();
+      beat();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await iterator.return?.();
+    },
+  }, { highWaterMark: 1 });
 }
