@@ -2,11 +2,15 @@ import { resolve } from "node:path";
 import type { CreateRequestInput } from "../api/mod.ts";
 import type { App } from "./app.ts";
 import { usage } from "./errors.ts";
+import { allLabels } from "./label_file.ts";
+import { type MountFlags, mountRequest } from "./mount_flags.ts";
 import { platform, type PlatformFlags } from "./platform.ts";
 import { type ProcessFlags, processSpec } from "./process_spec.ts";
+import { policies, type PolicyFlags } from "./policy_flags.ts";
+import { devices, security } from "./security_flags.ts";
 import * as settings from "./settings.ts";
 
-export interface ContainerFlags extends ProcessFlags, PlatformFlags {
+export interface ContainerFlags extends ProcessFlags, PlatformFlags, MountFlags, PolicyFlags {
   readonly name?: string;
   readonly remove?: boolean;
   readonly cidfile?: string;
@@ -14,14 +18,19 @@ export interface ContainerFlags extends ProcessFlags, PlatformFlags {
   readonly cpus?: string;
   readonly memory?: string;
   readonly label?: readonly string[];
+  readonly labelFile?: readonly string[];
   readonly hostname?: string;
+  readonly domainname?: string;
   readonly init?: boolean;
   readonly readOnly?: boolean;
-  readonly tmpfs?: readonly string[];
   readonly shmSize?: string;
   readonly ulimit?: readonly string[];
   readonly pidsLimit?: string;
+  readonly oomScoreAdj?: string;
   readonly sysctl?: readonly string[];
+  readonly groupAdd?: readonly string[];
+  readonly securityOpt?: readonly string[];
+  readonly device?: readonly string[];
   readonly capAdd?: readonly string[];
   readonly capDrop?: readonly string[];
   readonly maskedPath?: readonly string[];
@@ -29,10 +38,13 @@ export interface ContainerFlags extends ProcessFlags, PlatformFlags {
   readonly stopSignal?: string;
   readonly stopTimeout?: string;
   readonly network?: string;
+  readonly net?: string;
+  readonly linkLocal?: string;
   readonly dns?: readonly string[];
   readonly dnsDomain?: string;
   readonly dnsSearch?: readonly string[];
   readonly dnsOption?: readonly string[];
+  readonly dnsOpt?: readonly string[];
   readonly noDns?: boolean;
   readonly addHost?: readonly string[];
   readonly kernel?: string;
@@ -57,10 +69,18 @@ export async function createRequest(
   }
   const wanted = platform(app, flags, "environment");
   const rlimits = settings.ulimits(flags.ulimit ?? []);
-  const process = await processSpec(app, args, flags);
+  const process = {
+    ...await processSpec(app, args, flags),
+    ...list("rlimits", rlimits),
+    ...list("additionalGroups", settings.groups(flags.groupAdd ?? [])),
+  };
+  const sysctls = {
+    ...(flags.domainname !== undefined && { "kernel.domainname": domain(flags.domainname) }),
+    ...settings.sysctls(flags.sysctl ?? []),
+  };
   return {
     image,
-    process: rlimits.length === 0 ? process : { ...process, rlimits },
+    process,
     ...given("platform", wanted),
     ...given("name", flags.name),
     ...(flags.entrypoint && { entrypoint: [flags.entrypoint] }), // an empty one is not given
@@ -68,13 +88,16 @@ export async function createRequest(
     ...(flags.remove && { autoRemove: true }),
     ...resources(flags),
     ...(flags.readOnly && { readOnly: true }),
-    ...list("tmpfs", settings.tmpfs(flags.tmpfs ?? [])),
-    ...(flags.label && { labels: settings.labels(flags.label) }),
+    ...await mountRequest(app, flags),
+    ...policies(flags),
+    ...record("labels", await allLabels(flags.labelFile ?? [], flags.label ?? [])),
     ...list("capAdd", settings.capabilities("--cap-add", flags.capAdd ?? [])),
     ...list("capDrop", settings.capabilities("--cap-drop", flags.capDrop ?? [])),
     ...list("maskedPaths", settings.paths("--masked-path", flags.maskedPath ?? [])),
     ...list("readonlyPaths", settings.paths("--read-only-path", flags.readOnlyPath ?? [])),
-    ...(flags.sysctl && { sysctls: settings.sysctls(flags.sysctl) }),
+    ...list("devices", devices(flags.device ?? [])),
+    ...record("security", await security(flags.securityOpt ?? [])),
+    ...record("sysctls", sysctls),
     ...(flags.init && { init: true }),
     ...network(flags),
     ...(flags.kernel !== undefined && { kernel: resolve(flags.kernel) }),
@@ -90,26 +113,32 @@ function resources(flags: ContainerFlags): Partial<CreateRequestInput> {
     ...(flags.cpus !== undefined && { cpus: settings.count("--cpus", flags.cpus, 1, 256) }),
     ...(flags.memory !== undefined && { memoryBytes: settings.memory(flags.memory) }),
     ...(flags.shmSize !== undefined && { shmBytes: settings.shm(flags.shmSize) }),
-    ...(flags.pidsLimit !== undefined && flags.pidsLimit !== "-1" &&
-      { pidsLimit: settings.count("--pids-limit", flags.pidsLimit, 0, MOST_PIDS) }),
+    ...(flags.pidsLimit !== undefined && // 0 is no limit, as -1 is
+      { pidsLimit: Math.max(0, settings.count("--pids-limit", flags.pidsLimit, -1, MOST_PIDS)) }),
+    ...(flags.oomScoreAdj !== undefined &&
+      { oomScoreAdj: settings.count("--oom-score-adj", flags.oomScoreAdj, -1000, 1000) }),
   };
 }
 
 function network(flags: ContainerFlags): Partial<CreateRequestInput> {
-  const { network: name = "default" } = flags;
+  const name = flags.network ?? flags.net ?? "default";
+  if (flags.linkLocal !== undefined && flags.linkLocal !== "none") {
+    throw usage(`cannot use --link-local "${flags.linkLocal}": want none`);
+  }
   if (name !== "default" && name !== "none") {
     throw usage(`cannot use --network "${name}": this version of ctr has "default" and "none"`);
   }
   const dns = {
     nameservers: settings.addresses("--dns", flags.dns ?? []),
     search: [...flags.dnsSearch ?? []],
-    options: [...flags.dnsOption ?? []],
+    options: [...flags.dnsOption ?? [], ...flags.dnsOpt ?? []],
     ...given("domain", flags.dnsDomain),
   };
   const asked = Object.values(dns).some((value) => value.length > 0);
   if (flags.noDns && asked) throw usage('cannot use "--no-dns" together with other --dns flags');
   return {
     ...(name === "none" && { network: name }),
+    ...(flags.linkLocal === "none" && { linkLocal: false }),
     ...(flags.noDns ? { dns: { keep: true } } : asked && { dns }),
     ...list("addHosts", settings.hosts(flags.addHost ?? [])),
   };
@@ -122,10 +151,20 @@ function hostname(text: string | undefined): string | undefined {
   throw usage(`cannot use --hostname "${text}": want 1 to 63 letters, digits, dots and dashes`);
 }
 
+function domain(text: string): string {
+  if (/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,61}[a-zA-Z0-9])?$/.test(text)) return text;
+  throw usage(`cannot use --domainname "${text}": want 1 to 63 letters, digits, dots and dashes`);
+}
+
 function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
   return value === undefined ? {} : { [key]: value } as { [P in K]?: V };
 }
 
 function list<K extends string, V>(key: K, values: readonly V[]): { [P in K]?: V[] } {
   return values.length === 0 ? {} : { [key]: [...values] } as { [P in K]?: V[] };
+}
+
+/** An object with nothing in it was not asked for. */
+function record<K extends string, V extends object>(key: K, value: V): { [P in K]?: V } {
+  return Object.keys(value).length === 0 ? {} : { [key]: value } as { [P in K]?: V };
 }

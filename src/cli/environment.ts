@@ -30,7 +30,7 @@ export async function environment(
 /** The file may be a FIFO: it is read to its end, once. */
 async function readEnvFile(path: string, lookup: Lookup): Promise<[string, string][]> {
   const variables: [string, string][] = [];
-  const lines = (await readUtf8(path)).split(/\r?\n/);
+  const lines = await readLines(path);
   for (const [index, raw] of lines.entries()) {
     const line = raw.trimStart();
     if (line === "" || line.startsWith("#")) continue;
@@ -41,6 +41,11 @@ async function readEnvFile(path: string, lookup: Lookup): Promise<[string, strin
     if (value !== undefined) variables.push([name, value]);
   }
   return variables;
+}
+
+/** @throws {CtrError} `not-found`, `denied`; `usage` for what is not UTF-8. */
+export async function readLines(path: string): Promise<string[]> {
+  return (await readUtf8(path)).split(/\r?\n/);
 }
 
 async function readUtf8(path: string): Promise<string> {

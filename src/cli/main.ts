@@ -2,6 +2,7 @@ import { CommanderError } from "commander";
 import { EXIT_STATUS, exitStatusOf } from "../core/mod.ts";
 import { createApp } from "./app.ts";
 import { Interrupted } from "./attach_signals.ts";
+import { plainBooleans } from "./boolean_words.ts";
 import { describeError, usageError } from "./errors.ts";
 import { buildProgram } from "./program.ts";
 
@@ -23,7 +24,7 @@ export async function main(args: readonly string[]): Promise<number> {
       program.outputHelp();
       return 0;
     }
-    await program.parseAsync([...args], { from: "user" });
+    await program.parseAsync(plainBooleans(program, args), { from: "user" });
     return app.exitStatus;
   } catch (thrown) {
     if (thrown instanceof CommanderError) {

@@ -1,5 +1,4 @@
 import { type Command, Option } from "commander";
-import { usage } from "./errors.ts";
 
 /** Collects the values of a flag that may be given several times. */
 export function repeated(value: string, before: readonly string[] | undefined): string[] {
@@ -24,7 +23,8 @@ export function processOptions(command: Command): Command {
 
 /** Flags of a container: `run`, `create`. */
 export function containerOptions(command: Command): Command {
-  return command
+  command
+    .optionsGroup("Container:")
     .option("--name <name>", "name of the container")
     .option("--rm, --remove", "remove the container when it has ended")
     .option("--cidfile <path>", "write the container's ID to a new file")
@@ -32,34 +32,90 @@ export function containerOptions(command: Command): Command {
     .option("-c, --cpus <count>", "processors")
     .option("-m, --memory <size>", "memory, for example 512M or 2G")
     .option("-l, --label <key=value>", "set a label", repeated)
+    .option("--label-file <path>", "read labels from a file", repeated)
     .option("--hostname <name>", "name of the host inside the container")
+    .option("--domainname <name>", "NIS domain name inside the container")
     .option("--init", "run a small init that forwards signals and reaps")
-    .option("--read-only", "make the root file system read-only")
-    .option("--tmpfs <path>", "mount a tmpfs there", repeated)
-    .option("--shm-size <size>", "size of /dev/shm")
-    .option("--ulimit <type=soft[:hard]>", "limit a resource", repeated)
-    .option("--pids-limit <count>", "most processes; -1 for no limit")
-    .option("--sysctl <name=value>", "set a kernel parameter", repeated)
-    .option("--cap-add <name>", "add a capability, or ALL", repeated)
-    .option("--cap-drop <name>", "drop a capability, or ALL", repeated)
-    .option("--masked-path <path>", "hide a path, or NONE to hide no path", repeated)
-    .option("--read-only-path <path>", "make a path read-only, or NONE", repeated)
     .option("--stop-signal <signal>", "signal that asks the process to end")
     .option("--stop-timeout <seconds>", "time before it is killed")
+    .option("-k, --kernel <path>", "boot another kernel")
+    .option("--kernel-arg <argument>", "append to the kernel's command line", repeated);
+  mountOptions(command);
+  policyOptions(command);
+  networkOptions(command);
+  return securityOptions(command);
+}
+
+function mountOptions(command: Command): Command {
+  return command
+    .optionsGroup("Mounts:")
+    .option(
+      "-v, --volume <[source:]target[:options]>",
+      "mount a folder, a file, a socket or a volume",
+      repeated,
+    )
+    .option(
+      "--mount <key=value,...>",
+      "the same in words: type, source, target, readonly, …",
+      repeated,
+    )
+    .option("--tmpfs <path[:options]>", "mount a tmpfs there", repeated)
+    .option("--volumes-from <container[:ro]>", "mount what another container mounts", repeated)
+    .option("--publish-socket <host:container>", "reach a socket of the container here", repeated)
+    .option("--ssh", "forward the SSH agent")
+    .option("--read-only", "make the root file system read-only")
+    .option("--shm-size <size>", "size of /dev/shm");
+}
+
+function policyOptions(command: Command): Command {
+  return command
+    .optionsGroup("Restart and health:")
+    .option("--restart <policy>", "no, on-failure[:N], always or unless-stopped")
+    .option("--health-cmd <line>", "shell line that says whether it is healthy")
+    .option("--health-interval <time>", "between two probes (30s)")
+    .option("--health-timeout <time>", "of one probe (30s)")
+    .option("--health-retries <count>", "failures in a row that make it unhealthy (3)")
+    .option("--health-start-period <time>", "failures do not count this long (0s)")
+    .option("--health-start-interval <time>", "between two probes until then (5s)")
+    .addOption(withoutPair("--no-healthcheck", "do not probe, whatever the image says"));
+}
+
+function networkOptions(command: Command): Command {
+  return command
+    .optionsGroup("Network:")
     .option("--network <name>", "default or none")
+    .addOption(new Option("--net <name>", "the same as --network").hideHelp())
+    .option("--link-local <none>", "none: no link-local addresses")
     .option("--dns <address>", "name server", repeated)
     .option("--dns-domain <name>", "domain of the resolver")
     .option("--dns-search <name>", "search domain of the resolver", repeated)
     .option("--dns-option <option>", "option of the resolver", repeated)
-    .addOption(noDns())
-    .option("--add-host <name:address>", "add a line to /etc/hosts", repeated)
-    .option("-k, --kernel <path>", "boot another kernel")
-    .option("--kernel-arg <argument>", "append to the kernel's command line", repeated);
+    .addOption(
+      new Option("--dns-opt <option>", "the same as --dns-option").argParser(repeated).hideHelp(),
+    )
+    .addOption(withoutPair("--no-dns", "leave /etc/resolv.conf alone"))
+    .option("--add-host <name:address>", "add a line to /etc/hosts", repeated);
 }
 
-/** A flag of its own: commander would let it overwrite what `--dns` has collected. */
-function noDns(): Option {
-  const option = new Option("--no-dns", "leave /etc/resolv.conf alone");
+function securityOptions(command: Command): Command {
+  return command
+    .optionsGroup("Security and limits:")
+    .option("--group-add <group>", "a further group, by name or number", repeated)
+    .option("--cap-add <name>", "add a capability, or ALL", repeated)
+    .option("--cap-drop <name>", "drop a capability, or ALL", repeated)
+    .option("--security-opt <option>", "no-new-privileges, seccomp=FILE, …", repeated)
+    .option("--device <path[:path][:rwm]>", "a device of the container's VM", repeated)
+    .option("--masked-path <path>", "hide a path, or NONE to hide no path", repeated)
+    .option("--read-only-path <path>", "make a path read-only, or NONE", repeated)
+    .option("--ulimit <type=soft[:hard]>", "limit a resource", repeated)
+    .option("--pids-limit <count>", "most processes; -1 for no limit")
+    .option("--oom-score-adj <-1000..1000>", "how early it is killed when memory runs out")
+    .option("--sysctl <name=value>", "set a kernel parameter", repeated);
+}
+
+/** A flag of its own: commander would let it overwrite what the flag without `no` has collected. */
+function withoutPair(flag: string, description: string): Option {
+  const option = new Option(flag, description);
   option.negate = false;
   return option;
 }
@@ -89,32 +145,4 @@ export function progressOption(): Option {
 export function formatOption(): Option {
   return new Option("--format <format>", "how the list is printed")
     .choices(["table", "json", "yaml", "toml"]).default("table");
-}
-
-/**
- * Flags that docker or Apple's container have and this version does not. They are read, so that the
- * error names them and nobody believes that they worked.
- */
-const LATER = [
-  "-v, --volume <spec>",
-  "--mount <spec>",
-  "-p, --publish <spec>",
-  "--publish-socket <spec>",
-  "--ssh",
-  "--rosetta",
-  "--virtualization",
-  "--init-image <image>",
-  "--runtime <name>",
-] as const;
-
-export function laterOptions(command: Command): Command {
-  for (const flags of LATER) {
-    const option = new Option(flags).hideHelp();
-    command.addOption(option);
-    command.on(`option:${option.name()}`, () => {
-      const asked = flags.replace(/ <.*/, "").split(", ").at(-1);
-      throw usage(`cannot use "${asked}": this version of ctr does not have it`);
-    });
-  }
-  return command;
 }

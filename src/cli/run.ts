@@ -1,13 +1,8 @@
 import { Command } from "commander";
 import type { App } from "./app.ts";
-import {
-  containerOptions,
-  fetchOptions,
-  laterOptions,
-  platformOptions,
-  processOptions,
-} from "./options.ts";
-import { pullOption } from "./create.ts";
+import { containerOptions, fetchOptions, platformOptions, processOptions } from "./options.ts";
+import { refusedOptions } from "./refused_options.ts";
+import { pullOption, quietOption } from "./create.ts";
 
 export function runCommand(app: App): Command {
   const command = new Command("run")
@@ -17,11 +12,11 @@ export function runCommand(app: App): Command {
     .argument("[command...]", "program and arguments, instead of the image's")
     .passThroughOptions()
     .option("-d, --detach", "print the container's ID and return");
-  processOptions(command);
+  processOptions(command.optionsGroup("Process:"));
   containerOptions(command);
-  platformOptions(command).addOption(pullOption());
+  platformOptions(command.optionsGroup("Image:")).addOption(pullOption()).addOption(quietOption());
   fetchOptions(command);
-  return laterOptions(command)
+  return refusedOptions(command.optionsGroup("Other:"))
     .option("--timing", "print on standard error how the start was spent")
     .action(async (image: string, args: string[], flags: object) => {
       const { run } = await import("./run_action.ts");

@@ -122,8 +122,27 @@ export function tmpfs(texts: readonly string[]): { destination: string; options:
     if (!destination.startsWith("/")) {
       throw usage(`cannot use --tmpfs "${text}": want an absolute path of the container`);
     }
-    return { destination, options: colon < 0 ? [] : text.slice(colon + 1).split(",") };
+    const options = colon < 0 ? [] : text.slice(colon + 1).split(",").filter(Boolean);
+    for (const option of options) {
+      if (TMPFS_OPTION.test(option)) continue;
+      throw usage(`cannot use --tmpfs "${text}": there is no option "${option}"`);
+    }
+    return { destination, options };
   });
+}
+
+const TMPFS_OPTION =
+  /^(ro|rw|(no)?exec|(no)?suid|(no)?dev|(no)?atime|relatime|sync|(size|nr_blocks|nr_inodes)=\d+[kmgKMG%]?|mode=[0-7]{1,4}|[ug]id=\d+)$/;
+
+/** Names or numbers. */
+export function groups(texts: readonly string[]): string[] {
+  for (const text of texts) {
+    if (/^\d+$/.test(text) ? Number(text) < 2 ** 32 - 1 : /^[a-zA-Z_][\w.-]*\$?$/.test(text)) {
+      continue;
+    }
+    throw usage(`cannot use --group-add "${text}": want the name or the number of a group`);
+  }
+  return [...texts];
 }
 
 /** `name:address`; the address may hold colons. */
