@@ -59,36 +59,38 @@ export function readExtents(image: Image, root: Uint8Array): Extent[] {
   return extents;
 }
 
+/** Content in order: bytes, or the length of a hole. */
+export type Piece = Uint8Array | number;
+
 /**
- * Reads a file's content in order, holes as lengths.
+ * A file's content, piece by piece. Bytes are valid until the next piece is asked for.
  *
  * @param buffer Is filled again and again.
  */
-export function readContent(
+export function* contentPieces(
   image: Image,
   extents: readonly Extent[],
   size: number,
   buffer: Uint8Array,
-  into: { data(bytes: Uint8Array): void; hole(length: number): void },
-): void {
+): Generator<Piece, void> {
   let at = 0;
   for (const extent of extents) {
     const start = extent.logical * BLOCK_SIZE;
     if (start >= size) break;
-    if (start > at) into.hole(start - at);
+    if (start > at) yield start - at;
     at = start;
     const end = Math.min(size, start + extent.blocks * BLOCK_SIZE);
     if (extent.unwritten) {
-      into.hole(end - at);
+      yield end - at;
       at = end;
       continue;
     }
     while (at < end) {
       const part = buffer.subarray(0, Math.min(buffer.length, end - at));
       image.readAt(extent.physical * BLOCK_SIZE + at - start, part);
-      into.data(part);
+      yield part;
       at += part.length;
     }
   }
-  if (at < size) into.hole(size - at);
+  if (at < size) yield size - at;
 }

@@ -24,11 +24,19 @@ export interface Superblock {
   readonly uuid: Uint8Array;
   readonly label: string;
   readonly hasJournal: boolean;
+  /** What the journal holds has not been put in its place: the disk was not unmounted. */
+  readonly needsRecovery: boolean;
 }
 
 const KNOWN = INCOMPATIBLE.fileTypes | INCOMPATIBLE.extents | INCOMPATIBLE.bits64 |
   INCOMPATIBLE.flexGroups | INCOMPATIBLE.checksumSeed | INCOMPATIBLE.recover | 0x4000; // large directories
 const MAX_GROUPS = 1 << 20; // 128 TiB
+/**
+ * A block of metadata belongs to one object, or, as one of inodes and attributes, to a few. A disk whose
+ * directories share their blocks would otherwise be read for ever without a name being found.
+ */
+const READS_PER_OBJECT = 8;
+const SPARE_READS = 1 << 20;
 
 export class Image {
   readonly superblock: Superblock;
@@ -37,6 +45,8 @@ export class Image {
   // One block of inodes is kept: neighbours are read one after another.
   readonly #inodeBlock = new Uint8Array(BLOCK_SIZE);
   #inodeBlockNumber = -1;
+  /** Blocks of metadata that may still be read. */
+  #budget: number;
 
   constructor(file: InputFile) {
     this.#file = file;
@@ -47,6 +57,7 @@ export class Image {
     const table = new Uint8Array(groups * descriptorSize);
     this.readAt(BLOCK_SIZE, table);
     this.#descriptors = new DataView(table.buffer);
+    this.#budget = READS_PER_OBJECT * (blocks + this.superblock.inodes) + SPARE_READS;
   }
 
   /** @throws {CtrError} `bad-data` if the file ends before. */
@@ -61,6 +72,7 @@ export class Image {
 
   readBlock(block: number, into: Uint8Array = new Uint8Array(BLOCK_SIZE)): Uint8Array {
     this.checkBlocks(block, 1);
+    if (--this.#budget < 0) throw badImage("its blocks are used again and again");
     this.readAt(block * BLOCK_SIZE, into.subarray(0, BLOCK_SIZE));
     return into;
   }
@@ -118,6 +130,7 @@ export class Image {
       uuid: bytes.slice(0x68, 0x78),
       label: String.fromCharCode(...bytes.subarray(0x78, 0x88)).replace(/\0.*/s, ""),
       hasJournal: (u32(0x5c) & 4) !== 0,
+      needsRecovery: (incompatible & INCOMPATIBLE.recover) !== 0,
     };
     const sound = superblock.blocksPerGroup >= 256 && superblock.blocksPerGroup <= 8 * BLOCK_SIZE &&
       superblock.inodesPerGroup > 0 && superblock.inodesPerGroup <= 8 * BLOCK_SIZE &&

@@ -16,6 +16,6 @@ export { parseUuid } from "./superblock.ts";
 export { Ext4Reader, openExt4 } from "./reader.ts";
 export type { Ext4Inode, Ext4Name } from "./reader.ts";
 export type { InputFile, Superblock } from "./image.ts";
-export type { Extent } from "./extent_reader.ts";
+export type { Extent, Piece } from "./extent_reader.ts";
 export { walkExt4 } from "./walk.ts";
 export type { WalkedEntry } from "./walk.ts";

@@ -3,7 +3,7 @@
  * they are for workers and for small looks. A hostile disk gets a typed error in bounded time, never a loop.
  */
 import { CtrError } from "../core/mod.ts";
-import { type Extent, readContent, readExtents } from "./extent_reader.ts";
+import { contentPieces, type Extent, type Piece, readExtents } from "./extent_reader.ts";
 import { badImage, Image, type InputFile, type Superblock } from "./image.ts";
 import * as layout from "./layout.ts";
 import { BLOCK_SIZE, EXTENTS_FLAG, ROOT_INODE, TYPE_MASK } from "./layout.ts";
@@ -50,6 +50,8 @@ const TYPES: Readonly<Record<number, Exclude<Ext4Type, "hardlink">>> = {
 };
 const MAX_DIRECTORY_BYTES = 2 ** 31;
 const MAX_FILE_BYTES = 2 ** 44;
+/** Names of one directory: they are read at once. */
+const MAX_NAMES = 1 << 22;
 
 /** Reads the disk in `file`, which must stay open. @throws {CtrError} `bad-data` if it is not sound ext4. */
 export function openExt4(file: InputFile): Ext4Reader {
@@ -124,6 +126,7 @@ export class Ext4Reader {
       ) {
         block = this.#image.readBlock(extent.physical + i, block);
         addNames(block, names);
+        if (names.length > MAX_NAMES) throw badImage("a directory has too many names");
       }
     }
     return names;
@@ -156,8 +159,16 @@ export class Ext4Reader {
 
   /** Reads a file in order. What `data` gets is valid during the call. */
   read(file: Ext4Inode, into: { data(bytes: Uint8Array): void; hole(length: number): void }): void {
+    for (const piece of this.pieces(file)) {
+      if (typeof piece === "number") into.hole(piece);
+      else into.data(piece);
+    }
+  }
+
+  /** As `read`, for who wants to wait in between. Bytes are valid until the next piece. */
+  pieces(file: Ext4Inode): Generator<Piece, void> {
     if (file.type !== "file") throw badImage(`inode ${file.inode} is not a file`);
-    readContent(this.#image, this.extents(file), file.size, this.#buffer, into);
+    return contentPieces(this.#image, this.extents(file), file.size, this.#buffer);
   }
 
   /** A file's content at once. @throws {CtrError} `too-large` over `maxBytes`. */

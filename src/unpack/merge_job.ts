@@ -11,6 +11,7 @@ import {
 } from "../ext4/mod.ts";
 import type { MergeJob, Written } from "./protocol.ts";
 import { isPrivileged, privilegedLabel } from "./privileged.ts";
+import { isWhiteout, type Merged, namesIn, type Part, type Place, resolve } from "./overlay.ts";
 import { OPAQUE_VALUE, OPAQUE_XATTR, whiteoutEntry } from "./whiteouts.ts";
 
 export function runMergeJob(job: MergeJob): Written {
@@ -34,25 +35,6 @@ export function runMergeJob(job: MergeJob): Written {
   } finally {
     for (const file of files) file.close();
   }
-}
-
-/** A directory of the result: what the layers have there, the topmost first. */
-interface Place {
-  readonly path: string;
-  readonly parts: readonly Part[];
-}
-
-interface Part {
-  readonly layer: number;
-  readonly inode: Ext4Inode;
-}
-
-/** What becomes of a name: its topmost inode, directories that show through, and whether more may. */
-interface Merged {
-  readonly parts: Part[];
-  closed: boolean;
-  /** Something below was hidden, so what lies below the merged disk must be hidden too. */
-  opaque: boolean;
 }
 
 class Merge {
@@ -82,7 +64,7 @@ class Merge {
     this.#emitDirectory("", root);
     const pending: Place[] = [{ path: "", parts: root.parts }];
     for (let place = pending.pop(); place !== undefined; place = pending.pop()) {
-      for (const [name, parts] of this.#names(place)) {
+      for (const [name, parts] of namesIn(this.#layers, place)) {
         const path = place.path === "" ? name : `${place.path}/${name}`;
         if (path.length > 1 << 16) throw new CtrError("bad-data", "a path is too long");
         const merged = resolve(parts);
@@ -98,21 +80,6 @@ class Merge {
         }
       }
     }
-  }
-
-  /** All names of a place in byte order, each with what the layers have, the topmost first. */
-  #names(place: Place): [string, Part[]][] {
-    const names = new Map<string, Part[]>();
-    for (const { layer, inode } of place.parts) {
-      const reader = this.#layers[layer]!;
-      for (const { name, inode: number } of reader.list(inode)) {
-        const part = { layer, inode: reader.inode(number) };
-        const parts = names.get(name);
-        if (parts) parts.push(part);
-        else names.set(name, [part]);
-      }
-    }
-    return [...names].sort(([a], [b]) => a < b ? -1 : 1);
   }
 
   #emitDirectory(path: string, merged: Merged): void {
@@ -163,28 +130,6 @@ class Merge {
       );
     }
   }
-}
-
-/** Applies overlayfs's rules to one name. */
-function resolve(candidates: readonly Part[]): Merged {
-  const merged: Merged = { parts: [], closed: false, opaque: false };
-  for (const part of candidates) {
-    if (merged.closed) break;
-    const isFirst = merged.parts.length === 0;
-    if (part.inode.type === "directory") {
-      merged.parts.push(part);
-      merged.closed = merged.opaque = part.inode.xattrs.get(OPAQUE_XATTR)?.[0] === OPAQUE_VALUE[0];
-    } else {
-      merged.closed = true;
-      if (isFirst) merged.parts.push(part);
-      else merged.opaque = true; // a file or a whiteout below a directory hides what is further below
-    }
-  }
-  return merged;
-}
-
-function isWhiteout(inode: Ext4Inode): boolean {
-  return inode.type === "char" && inode.devMajor === 0 && inode.devMinor === 0;
 }
 
 function entryOf(path: string, inode: Ext4Inode): Ext4Entry {

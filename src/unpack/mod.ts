@@ -1,18 +1,24 @@
 /**
- * Layers to disks: decompress, verify, tar to ext4, in workers.
+ * Layers to disks: decompress, verify, tar to ext4, in workers. And disks to layers and archives.
  *
  * @module
  */
 export { unpackLayer } from "./unpack_layer.ts";
 export { mergeLayers } from "./merge_layers.ts";
+export { packDisks } from "./pack.ts";
 export { privilegedFilesOf } from "./privileged.ts";
 export { stopUnpackWorkers } from "./worker_pool.ts";
 export { setUnpackWorkerUrl } from "./worker_url.ts";
 export type {
   Compression,
+  IgnoredNames,
   LayerSource,
   MergedLayers,
   MergeLayersOptions,
+  Packed,
+  PackedResult,
+  PackOptions,
+  PackWhat,
   UnpackedLayer,
   UnpackLayerOptions,
   UnpackLimits,

@@ -3,7 +3,9 @@
  * as much as all the rest: one decodes and counts compressed bytes, one makes the disk. Decoded bytes go
  * straight from the one to the other through `port`, in buffers that come back to be filled again.
  */
-import type { Compression, UnpackLimits } from "./types.ts";
+import type { Compression, IgnoredNames, PackedResult, PackWhat, UnpackLimits } from "./types.ts";
+
+export type { PackedResult } from "./types.ts";
 
 export type Limits = Required<UnpackLimits>;
 
@@ -36,8 +38,20 @@ export interface MergeJob {
   readonly limits: Limits;
 }
 
+export interface PackJob {
+  readonly job: "pack";
+  readonly what: PackWhat;
+  /** The bottom first. */
+  readonly disks: readonly string[];
+  readonly upper: string | undefined;
+  readonly ignored: IgnoredNames;
+  readonly limits: Limits;
+  readonly port: MessagePort;
+}
+
 export type ToWorker =
   | DecodeJob
+  | PackJob
   | WriteJob
   | MergeJob
   | { readonly job: "chunk"; readonly buffer: ArrayBuffer; readonly length: number }
@@ -62,6 +76,7 @@ export type FromWorker =
   | { readonly event: "taken"; readonly bytes: number; readonly buffer?: ArrayBuffer }
   | { readonly event: "decoded"; readonly result: Decoded }
   | { readonly event: "written"; readonly result: Written }
+  | { readonly event: "packed"; readonly result: PackedResult }
   | { readonly event: "failed"; readonly failure: Failure };
 
 /** An error on its way between threads, which would lose its class and code otherwise. */

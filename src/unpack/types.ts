@@ -79,3 +79,42 @@ export interface MergedLayers {
   readonly blocks: number;
   readonly sizeBytes: number;
 }
+
+/** See {@linkcode packDisks}. */
+export type PackWhat = "tree" | "layer" | "changes";
+
+/** What the guest itself puts on a writable disk to have something to mount on. */
+export interface IgnoredNames {
+  /** Directories at the root, with all that is in them. */
+  readonly folders: readonly string[];
+  /** Files, where they are empty. */
+  readonly emptyFiles: readonly string[];
+}
+
+export interface PackOptions {
+  readonly what: PackWhat;
+  /** Paths of layer disks, the bottom first. */
+  readonly disks: readonly string[];
+  /** The container's writable disk, which nothing writes to meanwhile. */
+  readonly upper?: string | undefined;
+  /** What counts as no change. */
+  readonly ignored?: IgnoredNames;
+  readonly limits?: UnpackLimits;
+  /** Begins the errors: `cannot export "box"`. */
+  readonly doing: string;
+}
+
+export interface PackedResult {
+  readonly entries: number;
+  /** Of the archive before compression. */
+  readonly bytes: number;
+  /** `sha256:…` of the archive before compression; of a `layer` alone. */
+  readonly diffId: string;
+}
+
+export interface Packed {
+  /** To be taken once. Each piece is valid until the next one is asked for. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+  /** Resolves when all bytes were taken. */
+  readonly result: Promise<PackedResult>;
+}

@@ -65,7 +65,7 @@ async function runWorkers(
     if (event.event === "failed") fail(fromFailure(doing, event.failure));
     else if (event.event === "decoded") decoded.resolve(event.result);
     else if (event.event === "written") written.resolve(event.result);
-    else {
+    else if (event.event === "taken") {
       if (event.buffer) feed.taken(event.buffer);
       options.onProgress?.(taken += event.bytes);
     }

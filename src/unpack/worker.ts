@@ -1,5 +1,5 @@
 /**
- * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written` or `failed`.
+ * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written`, `packed` or `failed`.
  * After a failure the main thread ends the worker, so nothing has to be put right here.
  *
  * A module of its own, because a bundle holds it as a file of its own.
@@ -8,6 +8,7 @@
 import { DecodeJobRun } from "./decode_job.ts";
 import { toFailure } from "./failures.ts";
 import { runMergeJob } from "./merge_job.ts";
+import { runPackJob } from "./pack_job.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
 import { runWriteJob } from "./write_job.ts";
 
@@ -46,6 +47,8 @@ async function handle(message: ToWorker): Promise<void> {
       return self.postMessage({ event: "written", result: await runWriteJob(message) });
     case "merge":
       return self.postMessage({ event: "written", result: runMergeJob(message) });
+    case "pack":
+      return self.postMessage({ event: "packed", result: await runPackJob(message) });
   }
 }
 
