@@ -1,11 +1,10 @@
 import { isCtrError } from "../core/mod.ts";
 import { type Descriptor, type Digest, hexOf, isDigest } from "../oci/mod.ts";
-import { readIndexFile } from "./index_file.ts";
+import { type Attached, readIndexFile } from "./index_file.ts";
 import { readImage, storedTarget, walk } from "./graph.ts";
 import { leasedDigests, lockLeases } from "./lease.ts";
 import { diskIds } from "./layer_disks.ts";
 import { tryLockObject } from "./object_lock.ts";
-import { removeIfThere } from "./paths.ts";
 import type { Store } from "./store.ts";
 
 /** What must stay: digests of blobs, and IDs of disks. */
@@ -23,7 +22,7 @@ export async function neededBy(store: Store, roots: Iterable<Descriptor>): Promi
       walk(root, storedTarget(store.content), 0, (descriptor) => {
         needed.blobs.add(descriptor.digest);
         manifests.set(descriptor.digest, descriptor);
-      })
+      }, "everything")
     );
   }
   for (const descriptor of manifests.values()) {
@@ -52,17 +51,35 @@ async function addImage(store: Store, descriptor: Descriptor, needed: Needed): P
 }
 
 /**
- * What references, other tools' entries and containers lead to.
+ * What references, other tools' entries and containers lead to, and what is attached to that.
  *
  * The index says it, not the table: the table follows a moment later.
  */
 async function neededNow(store: Store): Promise<Needed> {
-  const { images, foreign } = await readIndexFile(store.paths);
-  return await neededBy(store, [
+  const { images, foreign, attached } = await readIndexFile(store.paths);
+  const needed = await neededBy(store, [
     ...images.map(({ descriptor }) => descriptor),
     ...foreign,
     ...usedDescriptors(store),
   ]);
+  await addAttached(store, attached, needed);
+  return needed;
+}
+
+/** Adds what is attached to needed manifests, and what is attached to that. */
+export async function addAttached(
+  store: Store,
+  attached: readonly Attached[],
+  needed: Needed,
+): Promise<void> {
+  let rest = attached;
+  for (;;) {
+    const reached = rest.filter(({ subject }) => needed.blobs.has(subject));
+    if (reached.length === 0) return;
+    rest = rest.filter(({ subject }) => !needed.blobs.has(subject));
+    const more = await neededBy(store, reached.map(({ descriptor }) => descriptor));
+    for (const digest of more.blobs) needed.blobs.add(digest);
+  }
 }
 
 export function usedDescriptors(store: Store): Descriptor[] {
@@ -75,6 +92,9 @@ export interface Collected {
   readonly bytes: number;
 }
 
+/** Objects that are deleted in one step, during which nobody can take a lease. */
+const BATCH = 128;
+
 /**
  * Deletes blobs and disks that nothing needs.
  *
@@ -85,13 +105,13 @@ export async function collect(store: Store): Promise<Collected> {
   const deleted: Digest[] = [];
   let bytes = 0;
   for (const [kind, folder, suffix] of places(store)) {
-    for (const digest of await objectsIn(folder, suffix)) {
-      const freed = await deleteIfFree(store, needs, kind, digest);
-      if (freed === undefined) continue;
-      bytes += freed;
+    const freed = await deleteFree(store, needs, kind, await objectsIn(folder, suffix));
+    for (const [digest, size] of freed) {
+      bytes += size;
       if (kind === "blobs") deleted.push(digest);
     }
   }
+  if (deleted.length > 0) await forgetTraces(store, deleted);
   return { deleted, bytes };
 }
 
@@ -101,8 +121,16 @@ export async function collectThese(
   kind: keyof Needed,
   digests: Iterable<Digest>,
 ): Promise<void> {
-  const needs = new Needs(store);
-  for (const digest of digests) await deleteIfFree(store, needs, kind, digest);
+  await deleteFree(store, new Needs(store), kind, [...digests]);
+}
+
+/** What was attached to a manifest that is gone, and where its blobs came from. */
+async function forgetTraces(store: Store, deleted: readonly Digest[]): Promise<void> {
+  store.sources.forget(deleted);
+  const gone = new Set(deleted);
+  const isGone = ({ descriptor }: Attached) => gone.has(descriptor.digest);
+  if (!(await store.records.attached()).some(isGone)) return;
+  await store.records.changeAttached((attached) => attached.filter((each) => !isGone(each)));
 }
 
 /** What is needed, found out again whenever names or containers have changed. */
@@ -114,38 +142,57 @@ class Needs {
     this.#store = store;
   }
 
-  async has(kind: keyof Needed, digest: Digest): Promise<boolean> {
-    if ((await leasedDigests(this.#store.paths)).has(digest)) return true;
+  /** What must stay now, leases included. */
+  async of(kind: keyof Needed): Promise<(digest: Digest) => boolean> {
+    const leased = await leasedDigests(this.#store.paths);
     const state = await this.#state();
     if (this.#known?.state !== state) {
       this.#known = { state, needed: await neededNow(this.#store) };
     }
-    return this.#known.needed[kind].has(digest);
+    const { needed } = this.#known;
+    return (digest) => leased.has(digest) || needed[kind].has(digest);
   }
 
-  /** Read before what it stands for, so that a change in between is seen the next time. */
+  /**
+   * Read before what it stands for, so that a change in between is seen the next time. The index is
+   * replaced, never written to, so its inode and time tell whether it is the same.
+   */
   async #state(): Promise<string> {
-    const index = await Deno.readTextFile(this.#store.paths.index).catch(() => "");
+    const info = await Deno.stat(this.#store.paths.index).catch(() => undefined);
+    const index = info ? `${info.ino} ${info.mtime?.getTime()} ${info.size}` : "";
     return [...this.#store.usedManifests(), index].join();
   }
 }
 
-/** @returns Bytes that were freed, or undefined if the object stays. */
-async function deleteIfFree(
+/** @returns What was deleted, with the bytes that came free. */
+async function deleteFree(
   store: Store,
   needs: Needs,
   kind: keyof Needed,
-  digest: Digest,
-): Promise<number | undefined> {
-  if (await needs.has(kind, digest)) return undefined;
-  const name = `${kind === "blobs" ? "blob" : "disk"}-${hexOf(digest)}`;
-  await using lock = await tryLockObject(store.paths.lock(name));
-  if (!lock) return undefined;
-  using _step = await lockLeases(store.paths, true); // see lease.ts
-  if (await needs.has(kind, digest)) return undefined;
-  return await removeCounted(
-    kind === "blobs" ? store.paths.blob(digest) : store.paths.disk(digest),
-  );
+  digests: readonly Digest[],
+): Promise<Map<Digest, number>> {
+  const freed = new Map<Digest, number>();
+  const isNeeded = await needs.of(kind);
+  const unneeded = digests.filter((digest) => !isNeeded(digest));
+  for (let at = 0; at < unneeded.length; at += BATCH) {
+    using _step = await lockLeases(store.paths, true); // see lease.ts
+    const isNeededNow = await needs.of(kind);
+    const held = new Set(
+      (await Array.fromAsync(Deno.readDir(store.paths.locks))).map((each) => each.name),
+    );
+    for (const digest of unneeded.slice(at, at + BATCH)) {
+      if (isNeededNow(digest)) continue;
+      // A lock's file is there while it is held, and after its holder was killed.
+      const name = `${kind === "blobs" ? "blob" : "disk"}-${hexOf(digest)}`;
+      await using lock = held.has(name) ? await tryLockObject(store.paths.lock(name)) : undefined;
+      if (held.has(name) && !lock) continue;
+      const bytes = removeCounted(
+        kind === "blobs" ? store.paths.blob(digest) : store.paths.disk(digest),
+      );
+      if (bytes !== undefined) freed.set(digest, bytes);
+    }
+  }
+  return freed;
 }
 
 function places({ paths }: Store): [keyof Needed, string, string][] {
@@ -163,15 +210,25 @@ export async function objectsIn(folder: string, suffix: string): Promise<Digest[
   return digests;
 }
 
-async function removeCounted(path: string): Promise<number> {
-  const bytes = await allocatedBytes(path);
-  await removeIfThere(path);
-  return bytes;
+/** Synchronous: a round trip to another thread takes ten times as long as the call itself. */
+function removeCounted(path: string): number | undefined {
+  const bytes = allocatedBytes(path);
+  try {
+    Deno.removeSync(path);
+    return bytes;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** What the host's disk pays: disks are sparse. */
-export async function allocatedBytes(path: string): Promise<number> {
-  const info = await Deno.stat(path).catch(() => undefined);
-  if (!info) return 0;
-  return info.blocks === null ? info.size : Math.min(info.size, info.blocks * 512);
+export function allocatedBytes(path: string): number {
+  try {
+    const info = Deno.statSync(path);
+    return info.blocks === null ? info.size : Math.min(info.size, info.blocks * 512);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
 }

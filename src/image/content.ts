@@ -5,6 +5,9 @@ import { type Digest, digestOf, hexOf } from "../oci/mod.ts";
 import { lockObject } from "./object_lock.ts";
 import { fileSize, removeIfThere, type StorePaths } from "./paths.ts";
 
+/** Bytes of documents that are kept in memory. */
+const KEPT_BYTES = 8 * 1024 * 1024;
+
 export interface BlobSize {
   readonly digest: Digest;
   readonly size: number;
@@ -12,6 +15,10 @@ export interface BlobSize {
 
 /** Blobs under their digests. A blob is there whole and verified, or it is not there. */
 export class ContentStore {
+  /** Small blobs that were read, by digest; each is used only while its file is the same. */
+  readonly #read = new Map<Digest, { readonly bytes: Uint8Array; readonly file: string }>();
+  #readBytes = 0;
+
   constructor(readonly paths: StorePaths) {}
 
   /** Bytes, or undefined if the blob is not here. */
@@ -40,16 +47,23 @@ export class ContentStore {
    * @throws {CtrError} `bad-data`, `too-large` over `limit` bytes.
    */
   async read(digest: Digest, limit: number): Promise<Uint8Array | undefined> {
-    const size = await this.size(digest);
-    if (size === undefined) return undefined;
+    const path = this.paths.blob(digest);
+    const found = identityOf(path);
+    if (found === undefined) return undefined;
+    const { size, file } = found;
+    const known = this.#read.get(digest);
+    if (known?.file === file && size <= limit) return known.bytes;
     if (size > limit) {
       throw new CtrError(
         "too-large",
         `cannot read blob ${digest.slice(0, 19)}: it has ${size} bytes, more than ${limit}`,
       );
     }
-    const bytes = await Deno.readFile(this.paths.blob(digest));
-    if (digestOf(bytes) === digest) return bytes;
+    const bytes = await Deno.readFile(path);
+    if (digestOf(bytes) === digest) {
+      this.#remember(digest, bytes, file);
+      return bytes;
+    }
     throw new CtrError(
       "bad-data",
       `cannot read blob ${digest.slice(0, 19)}: its bytes have changed`,
@@ -57,6 +71,20 @@ export class ContentStore {
         hint: "remove the image and pull it again",
       },
     );
+  }
+
+  /** Documents of images are read again and again, and never change. */
+  #remember(digest: Digest, bytes: Uint8Array, file: string): void {
+    if (bytes.length > KEPT_BYTES / 64) return;
+    this.#readBytes -= this.#read.get(digest)?.bytes.length ?? 0;
+    this.#read.delete(digest);
+    this.#read.set(digest, { bytes, file });
+    this.#readBytes += bytes.length;
+    for (const [oldest, { bytes }] of this.#read) {
+      if (this.#readBytes <= KEPT_BYTES) break;
+      this.#read.delete(oldest);
+      this.#readBytes -= bytes.length;
+    }
   }
 
   /** As `read`, for those who can get the blob elsewhere: undefined also if its bytes changed. */
@@ -104,6 +132,17 @@ export class ContentStore {
   async publish(temporary: string, digest: Digest): Promise<void> {
     await Deno.rename(temporary, this.paths.blob(digest));
     await syncFolder(this.paths.blobs);
+  }
+}
+
+/** Which file stands under a name. Synchronous: its thread's round trip would cost ten times more. */
+function identityOf(path: string): { readonly size: number; readonly file: string } | undefined {
+  try {
+    const { isFile, size, ino, mtime } = Deno.statSync(path);
+    return isFile ? { size, file: `${ino} ${mtime?.getTime()} ${size}` } : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import { parseReference } from "../oci/mod.ts";
-import { allocatedBytes, neededBy, objectsIn, usedDescriptors } from "./collect.ts";
+import { addAttached, allocatedBytes, neededBy, objectsIn, usedDescriptors } from "./collect.ts";
 import type { NamedImage } from "./index_file.ts";
 import { presentImages } from "./resolve.ts";
 import type { Store } from "./store.ts";
@@ -40,6 +40,7 @@ export async function measure(store: Store): Promise<ImageDiskUsage> {
     ...await store.records.foreign(),
   ];
   const kept = await neededBy(store, roots);
+  await addAttached(store, await store.records.attached(), kept);
   let sizeInBytes = 0;
   let reclaimable = 0;
   const places = [["blobs", store.paths.blobs, ""], [
@@ -50,7 +51,7 @@ export async function measure(store: Store): Promise<ImageDiskUsage> {
   for (const [kind, folder, suffix] of places) {
     for (const digest of await objectsIn(folder, suffix)) {
       const path = kind === "blobs" ? store.paths.blob(digest) : store.paths.disk(digest);
-      const bytes = await allocatedBytes(path);
+      const bytes = allocatedBytes(path);
       sizeInBytes += bytes;
       if (!kept[kind].has(digest)) reclaimable += bytes;
     }

@@ -54,6 +54,19 @@ export async function manifestsOf(descriptor: Descriptor, read: ReadTarget): Pro
   return found;
 }
 
+/** What an index names beside images: attestations, signatures and whatever else. */
+export async function artifactsOf(
+  descriptor: Descriptor,
+  read: ReadTarget,
+): Promise<Descriptor[]> {
+  const images = new Set((await manifestsOf(descriptor, read)).map(({ digest }) => digest));
+  const found: Descriptor[] = [];
+  await walk(descriptor, read, 0, (entry, target) => {
+    if (target === undefined && !images.has(entry.digest)) found.push(entry);
+  }, "everything");
+  return found;
+}
+
 /**
  * Visits `descriptor` and, through indexes, every manifest below it. Only indexes are read on the
  * way down, plus the start itself; a manifest's target is undefined.
@@ -63,6 +76,7 @@ export async function walk(
   read: ReadTarget,
   depth: number,
   visit: (descriptor: Descriptor, target: Target | undefined) => void,
+  which: "images" | "everything" = "images",
 ): Promise<void> {
   const isLeaf = depth > 0 && !mayBeIndex(descriptor);
   const target = isLeaf ? undefined : await read(descriptor);
@@ -74,14 +88,14 @@ export async function walk(
       `cannot read ${nameOf(descriptor)}: indexes are nested too deep`,
     );
   }
-  const images = imagesOf(target.index);
+  const images = which === "images" ? imagesOf(target.index) : target.index.manifests;
   if (images.length > MAX_MANIFESTS) {
     throw new CtrError(
       "too-large",
       `cannot read ${nameOf(descriptor)}: ${images.length} platforms, more than ${MAX_MANIFESTS}`,
     );
   }
-  for (const entry of images) await walk(entry, read, depth + 1, visit);
+  for (const entry of images) await walk(entry, read, depth + 1, visit, which);
 }
 
 function mayBeIndex({ mediaType }: Descriptor): boolean {

@@ -10,6 +10,8 @@ import type {
   PruneOptions,
   PulledImage,
   PullOptions,
+  PushedImage,
+  PushOptions,
   Removed,
   RemoveOptions,
   ResolvedImage,
@@ -37,6 +39,19 @@ export interface Images extends AsyncDisposable {
    * `unsupported`; whatever `signal` was aborted with.
    */
   pull(reference: string, options?: PullOptions): Promise<PulledImage>;
+
+  /** Pulls every tag of the repository that `reference` names, one after the other. */
+  pullAll(reference: string, options?: PullOptions): Promise<readonly PulledImage[]>;
+
+  /**
+   * Sends what `reference` names to its registry, byte for byte as it is here. Blobs that the
+   * registry has are not sent again, or are mounted from another repository.
+   *
+   * @returns One image, or with `allTags` all of the repository.
+   * @throws {CtrError} `not-found` if a part is not here, `denied`, `unavailable`, `timeout`,
+   * `bad-data`; whatever `signal` was aborted with.
+   */
+  push(reference: string, options?: PushOptions): Promise<readonly PushedImage[]>;
 
   /**
    * What a container needs, from the store alone. A missing layer disk is unpacked again.

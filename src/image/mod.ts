@@ -28,6 +28,8 @@ export type {
   PulledImage,
   PullOptions,
   PullProgress,
+  PushedImage,
+  PushOptions,
   Removed,
   RemoveOptions,
   ResolvedImage,

@@ -7,7 +7,8 @@ import { type NamedImage, writeLayoutFile } from "./index_file.ts";
 import { takeLease } from "./lease.ts";
 import { loadImages } from "./load.ts";
 import { checkComplete } from "./load_layout.ts";
-import { pullImage } from "./pull.ts";
+import { pullAllTags, pullImage } from "./pull.ts";
+import { pushImage } from "./push.ts";
 import { pruneImages, removeImages } from "./remove.ts";
 import { findImage, resolveForRun, resolveManifest } from "./resolve.ts";
 import { saveImages } from "./save.ts";
@@ -35,6 +36,8 @@ function imagesOf(store: Store): Images {
   const list = () => store.records.list().map((image) => recordOf(store, image));
   return {
     pull: (reference, options = {}) => pullImage(store, reference, options),
+    pullAll: (reference, options = {}) => pullAllTags(store, reference, options),
+    push: (reference, options = {}) => pushImage(store, reference, options),
     resolveForRun: (reference, platform = store.hostPlatform, options = {}) =>
       resolveForRun(store, reference, platform, options),
     resolveManifest: (manifest, reference, options = {}) =>

@@ -16,10 +16,19 @@ import {
   samePlatform,
   type Target,
 } from "../oci/mod.ts";
+import { pullArtifact, pullReferrers, withMore } from "./artifacts.ts";
 import { collectThese } from "./collect.ts";
 import { withAction } from "./disk_errors.ts";
 import { fetchBlob } from "./fetch_blob.ts";
-import { checkIsImage, layersOf, manifestsOf, nameOf, platformList, platformOf } from "./graph.ts";
+import {
+  artifactsOf,
+  checkIsImage,
+  layersOf,
+  manifestsOf,
+  nameOf,
+  platformList,
+  platformOf,
+} from "./graph.ts";
 import type { ImageLease } from "./images.ts";
 import { takeLease } from "./lease.ts";
 import { diskIds } from "./layer_disks.ts";
@@ -76,8 +85,40 @@ async function pullLeased(
     platforms: manifests.flatMap(({ platform }) => platform ?? []),
   });
   const platforms = await pullManifests(pull, manifests, read);
+  if (options.platform === "all") {
+    for (const artifact of await artifactsOf(descriptor, read)) await pullArtifact(pull, artifact);
+    await group.done();
+  }
+  const subjects = new Set([descriptor, ...manifests].map(({ digest }) => digest));
+  const attached = options.referrers ? await pullReferrers(pull, subjects) : [];
   const image = await store.records.put(formatReference(reference), descriptor);
-  return { ...recordOf(store, image), platforms };
+  if (attached.length > 0) await store.records.changeAttached(withMore(attached));
+  return { ...recordOf(store, image), platforms, referrers: attached.length };
+}
+
+/** Pulls every tag that the registry lists. */
+export async function pullAllTags(
+  store: Store,
+  text: string,
+  options: PullOptions,
+): Promise<PulledImage[]> {
+  const repository = store.parse(text);
+  const named = text.slice(text.lastIndexOf("/") + 1);
+  if (/[:@]/.test(named)) {
+    throw new CtrError("usage", `cannot pull all tags of "${text}": name the repository alone`);
+  }
+  const call = { scheme: options.scheme, signal: options.signal };
+  const pulled: PulledImage[] = [];
+  for await (const tag of store.registry.tags(repository, call)) {
+    if (isReferrersTag(tag)) continue;
+    pulled.push(await pullImage(store, formatReference({ ...repository, tag }), options));
+  }
+  return pulled;
+}
+
+/** Lists of what is attached stand among the tags of old registries. */
+function isReferrersTag(tag: string): boolean {
+  return /^sha256-[0-9a-f]{64}/.test(tag);
 }
 
 /** Finds out what the reference names, and fetches it unless it is here. */
@@ -158,7 +199,9 @@ async function pullManifests(
     if (target.kind !== "manifest") continue;
     const { manifest } = target;
     checkIsImage(manifest);
-    await pull.lease.add(manifest.config.digest, ...manifest.layers.map(({ digest }) => digest));
+    const blobs = [manifest.config, ...manifest.layers].map(({ digest }) => digest);
+    await pull.lease.add(...blobs);
+    pull.store.sources.add(pull.reference, blobs);
     const config = pullConfig(pull, manifest, descriptor);
     config.catch(() => {}); // a layer's task, or the loop below, meets it
     manifest.layers.forEach((layer, at) => {

@@ -2,7 +2,13 @@ import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { CtrError } from "../core/mod.ts";
 import { type Descriptor, DescriptorSchema } from "../oci/mod.ts";
-import { type NamedImage, readIndexFile, writeIndexFile } from "./index_file.ts";
+import {
+  type Attached,
+  type IndexFile,
+  type NamedImage,
+  readIndexFile,
+  writeIndexFile,
+} from "./index_file.ts";
 import { lockObject } from "./object_lock.ts";
 import { fileSize, type StorePaths } from "./paths.ts";
 
@@ -50,14 +56,31 @@ export class Records {
     return (await readIndexFile(this.#paths)).foreign;
   }
 
+  /** Manifests that are attached to others. */
+  async attached(): Promise<readonly Attached[]> {
+    return (await readIndexFile(this.#paths)).attached;
+  }
+
   /** Changes the names in one step that a crash does not split. */
   async change(change: Change): Promise<void> {
+    await this.#change((file) => {
+      const before = new Map(file.images.map((image) => [image.reference, image]));
+      const images = [...change(before)].sort((a, b) => a.reference < b.reference ? -1 : 1);
+      return { ...file, images };
+    });
+  }
+
+  async changeAttached(
+    change: (attached: readonly Attached[]) => readonly Attached[],
+  ): Promise<void> {
+    await this.#change((file) => ({ ...file, attached: change(file.attached) }));
+  }
+
+  async #change(change: (file: IndexFile) => IndexFile): Promise<void> {
     await using _lock = await lockObject(this.#paths.lock("index"));
-    const file = await readIndexFile(this.#paths);
-    const before = new Map(file.images.map((image) => [image.reference, image]));
-    const images = [...change(before)].sort((a, b) => a.reference < b.reference ? -1 : 1);
-    await writeIndexFile(this.#paths, { images, foreign: file.foreign });
-    this.#replace(images);
+    const file = change(await readIndexFile(this.#paths));
+    await writeIndexFile(this.#paths, file);
+    this.#replace(file.images);
   }
 
   /** Gives `reference` to `descriptor`. */
@@ -71,7 +94,11 @@ export class Records {
   async rebuild(): Promise<void> {
     await using _lock = await lockObject(this.#paths.lock("index"));
     if (await fileSize(this.#paths.index) === undefined) {
-      return await writeIndexFile(this.#paths, { images: this.list(), foreign: [] });
+      return await writeIndexFile(this.#paths, {
+        images: this.list(),
+        foreign: [],
+        attached: [],
+      });
     }
     const { images } = await readIndexFile(this.#paths);
     const key = (image: NamedImage) => `${image.reference} ${image.descriptor.digest}`;

@@ -2,6 +2,7 @@ import { type Log, SILENT } from "../core/mod.ts";
 import { linuxPlatform, type Platform, type Reference } from "../oci/mod.ts";
 import { familiarReference, parseReference } from "../oci/mod.ts";
 import { openRegistry, type Registry } from "../registry/mod.ts";
+import { BlobSources } from "./blob_sources.ts";
 import { ContentStore } from "./content.ts";
 import type { NamedImage } from "./index_file.ts";
 import { LayerDisks } from "./layer_disks.ts";
@@ -23,6 +24,7 @@ export interface Store {
   readonly content: ContentStore;
   readonly disks: LayerDisks;
   readonly records: Records;
+  readonly sources: BlobSources;
   readonly registry: Registry;
   readonly limits: ImageLimits;
   readonly log: Log;
@@ -46,6 +48,7 @@ export function makeStore(options: ImagesOptions): Store {
     content: new ContentStore(paths),
     disks: new LayerDisks(paths, limits, unpacker),
     records: new Records(options.db, paths),
+    sources: new BlobSources(options.db),
     // Opened late: reading credentials is not for commands that only list.
     get registry() {
       return registry ??= openRegistry(options.registry);

@@ -21,7 +21,7 @@ export async function sweepStore(paths: StorePaths, options: SweepOptions): Prom
   for await (const { path, lock, minAgeMs } of leftOvers(paths, options.partialMs ?? PARTIAL_MS)) {
     await using held = await tryLockObject(paths.lock(lock));
     if (!held || await ageMs(path) < minAgeMs) continue;
-    bytes += await allocatedBytes(path);
+    bytes += allocatedBytes(path);
     files++;
     await removeIfThere(path);
   }

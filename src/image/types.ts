@@ -46,9 +46,32 @@ export interface PullOptions {
   readonly onProgress?: (progress: PullProgress) => void;
   /** False fetches blobs alone and makes no layer disks. Default true. */
   readonly unpack?: boolean;
+  /** True also fetches what is attached to the image: signatures, SBOMs. */
+  readonly referrers?: boolean;
 }
 
-export type LayerPhase = "waiting" | "downloading" | "unpacking" | "done" | "exists";
+export interface PushOptions {
+  /** Default: everything that the reference names, which must all be here. */
+  readonly platform?: Platform;
+  /** True sends every tag of the repository; the reference names it without a tag. */
+  readonly allTags?: boolean;
+  /** True also sends what is attached to the image. */
+  readonly referrers?: boolean;
+  readonly scheme?: Scheme;
+  /** Blobs that are sent at once. Default 5. */
+  readonly maxConcurrent?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: PullProgress) => void;
+}
+
+export type LayerPhase =
+  | "waiting"
+  | "downloading"
+  | "unpacking"
+  | "uploading"
+  | "mounted"
+  | "done"
+  | "exists";
 
 export type PullProgress =
   | {
@@ -82,6 +105,14 @@ export interface ImageRecord {
 export interface PulledImage extends ImageRecord {
   /** The platforms that are complete in the store after this pull. */
   readonly platforms: readonly Platform[];
+  /** Attached artifacts that were fetched. */
+  readonly referrers: number;
+}
+
+/** `descriptor` is of what the registry has under the reference now. */
+export interface PushedImage extends ImageRecord {
+  /** Attached artifacts that were sent. */
+  readonly referrers: number;
 }
 
 /** A layer as a blob, bottom first where there are several. */
