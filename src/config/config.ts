@@ -1,6 +1,6 @@
-import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
-import { CtrError, isCtrError, parseDurationMs, parseSize } from "../core/mod.ts";
+import { isCtrError, parseDurationMs, parseSize } from "../core/mod.ts";
+import { parseToml, readTomlText } from "./toml_file.ts";
 
 /** Bytes as a number, or text such as "512m". */
 const size = z.unknown().transform((value, context) => {
@@ -54,57 +54,18 @@ export type Config = z.output<typeof Schema>;
 
 /** @throws {CtrError} `usage` if the file is wrong. A file that is not there says nothing. */
 export async function readConfig(path: string): Promise<Config> {
-  let text = "";
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory)) {
-      throw new CtrError("denied", `cannot read "${path}": ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-  return parseConfig(text, path);
+  return parseConfig(await readTomlText(path), path);
 }
 
 /** @param name What the text is called in errors. */
 export function parseConfig(text: string, name: string): Config {
-  let document: unknown;
-  try {
-    document = parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const fact = error.message.split("\n")[0]!.replace(/^Invalid TOML document: /, "");
-    throw bad(name, `line ${error.line}: ${fact}`);
-  }
-  const result = Schema.safeParse(document);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  const path = issue.path.join(".");
-  if (issue.code === "unrecognized_keys") {
-    const key = issue.keys[0]!;
-    throw unknownKey(name, path === "" ? key : `${path}.${key}`);
-  }
-  throw bad(name, `${path}: ${issue.message.replace(/^Invalid input: /, "")}`);
-}
-
-function unknownKey(name: string, key: string): CtrError {
-  const nearest = knownKeys().map((known) => ({ known, distance: distance(key, known) }))
-    .sort((a, b) => a.distance - b.distance)[0]!;
-  const hint = nearest.distance <= Math.max(3, key.length / 3)
-    ? `did you mean "${nearest.known}"`
-    : `the keys are ${knownKeys().join(", ")}`;
-  return new CtrError("usage", `cannot use "${name}": there is no key "${key}"`, { hint });
+  return parseToml(text, name, Schema, knownKeys());
 }
 
 function knownKeys(): string[] {
   return Object.entries(Schema.shape).flatMap(([section, schema]) =>
     Object.keys(schema.unwrap().shape).map((key) => `${section}.${key}`)
   );
-}
-
-function bad(name: string, fact: string): CtrError {
-  return new CtrError("usage", `cannot use "${name}": ${fact}`);
 }
 
 /** Lets a reader of core report to zod. */
@@ -123,18 +84,4 @@ function readWith(
     context.addIssue(error.message);
     return z.NEVER;
   }
-}
-
-/** Levenshtein's. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, change));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
