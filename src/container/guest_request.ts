@@ -1,5 +1,6 @@
 import { layerSerials, UPPER_SERIAL } from "../vm/mod.ts";
 import type { GuestProcess, StartContainer } from "../vm/mod.ts";
+import { compileSeccomp } from "./seccomp_profile.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
 
 /** The one network of this version: the monitor's own, a world of one guest. */
@@ -50,6 +51,8 @@ export function startRequest(config: ContainerConfig, layers: number): StartCont
     })),
     hostname: config.hostname,
     hosts: config.addHosts,
+    ...(config.devices.length > 0 && { devices: config.devices }),
+    privileged: config.privileged,
     maskedPaths: process.privileged ? [] : config.maskedPaths,
     readonlyPaths: process.privileged ? [] : config.readonlyPaths,
     sysctls: config.sysctls,
@@ -81,10 +84,30 @@ function guestNetwork(
   };
 }
 
+type SecurityConfig = Pick<
+  ContainerConfig,
+  | "capabilities"
+  | "noNewPrivileges"
+  | "privileged"
+  | "seccomp"
+  | "oomScoreAdj"
+  | "platform"
+>;
+
+/** The guest's default profile, none, or the program of a given one. */
+function seccomp(
+  { seccomp: given, capabilities, platform }: SecurityConfig,
+  privileged: boolean,
+): Pick<GuestProcess["security"], "seccompUnconfined" | "seccompProfile"> {
+  if (given === undefined || privileged) return {};
+  if (given === "unconfined") return { seccompUnconfined: true };
+  return { seccompProfile: compileSeccomp(given, platform.architecture, capabilities) };
+}
+
 export function guestProcess(
   id: string,
   process: ProcessConfig,
-  container: Pick<ContainerConfig, "capabilities" | "noNewPrivileges">,
+  container: SecurityConfig,
 ): GuestProcess {
   const { args, env, cwd, user, additionalGids, additionalGroups, privileged } = process;
   const { terminal, rows, columns } = process;
@@ -102,9 +125,12 @@ export function guestProcess(
     input: process.interactive,
     security: {
       capabilities: container.capabilities,
-      noNewPrivileges: container.noNewPrivileges && !privileged,
+      // A privileged container keeps it if it was asked for; `exec --privileged` asks for the contrary.
+      noNewPrivileges: container.noNewPrivileges && (!privileged || container.privileged),
       privileged,
+      ...seccomp(container, privileged),
     },
+    oomScoreAdj: container.oomScoreAdj,
     rlimits: process.rlimits.map(({ type, soft, hard }) => ({
       type: `RLIMIT_${type.toUpperCase()}`,
       soft,

@@ -3,7 +3,6 @@ import { CtrError } from "../core/mod.ts";
 import type { ResolvedImage } from "../image/mod.ts";
 import { capabilities } from "./capabilities.ts";
 import {
-  LEAST_MEMORY,
   MASKED_PATHS,
   PIDS,
   READONLY_PATHS,
@@ -11,9 +10,12 @@ import {
   STOP_TIMEOUT_MS,
   SYSCTLS,
 } from "./defaults.ts";
+import { mergeHealth } from "./health_plan.ts";
+import { compileSeccomp } from "./seccomp_profile.ts";
 import { hostnameOf } from "./names.ts";
 import { signalName, signalNumber } from "./signals.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
+import { checkMemory } from "./update.ts";
 
 export interface Defaults {
   readonly cpus: number;
@@ -37,13 +39,14 @@ export function mergeConfig(
   defaults: Defaults,
 ): ContainerConfig {
   const memoryBytes = request.memoryBytes ?? defaults.memoryBytes;
-  if (memoryBytes < LEAST_MEMORY) {
-    throw new CtrError(
-      "usage",
-      `cannot create "${identity.name}": ${memoryBytes} bytes of memory, least ${LEAST_MEMORY}`,
-      { hint: "give a suffix, as in --memory 512m" },
-    );
+  checkMemory(identity.name, memoryBytes, "create");
+  checkRestart(identity.name, request);
+  const { seccomp } = request.security;
+  const held = capabilities(request.capAdd, request.capDrop);
+  if (seccomp !== undefined && seccomp !== "unconfined") { // refused now, not at the start
+    compileSeccomp(seccomp, image.platform.architecture, held);
   }
+  const systemPaths = request.security.systempaths === "unconfined";
   return {
     ...identity,
     createdAt: new Date().toISOString(),
@@ -54,7 +57,7 @@ export function mergeConfig(
     },
     platform: image.platform,
     process: mergeProcess(request, image),
-    capabilities: capabilities(request.capAdd, request.capDrop),
+    capabilities: held,
     noNewPrivileges: noNewPrivileges(request, image),
     hostname: request.hostname ?? hostnameOf(identity.name),
     autoRemove: request.autoRemove,
@@ -65,8 +68,8 @@ export function mergeConfig(
     readOnly: request.readOnly,
     tmpfs: request.tmpfs,
     labels: { ...image.config.config?.Labels, ...request.labels },
-    maskedPaths: request.maskedPaths ?? MASKED_PATHS,
-    readonlyPaths: request.readonlyPaths ?? READONLY_PATHS,
+    maskedPaths: pathsOver(systemPaths ? [] : MASKED_PATHS, request.maskedPaths),
+    readonlyPaths: pathsOver(systemPaths ? [] : READONLY_PATHS, request.readonlyPaths),
     sysctls: { ...SYSCTLS, ...request.sysctls },
     init: request.init,
     network: request.network,
@@ -81,12 +84,26 @@ export function mergeConfig(
     sshAgent: request.sshAgent,
     devices: request.devices,
     privileged: request.process.privileged,
-    seccomp: request.security.seccomp,
+    seccomp,
     oomScoreAdj: request.oomScoreAdj ?? 0,
     linkLocal: request.linkLocal,
     restart: request.restart ?? { name: "no", maximumRetries: 0 },
-    health: request.health,
+    health: mergeHealth(request.health, image.config.config?.Healthcheck),
   };
+}
+
+/** Further ones are added; `NONE` clears all that came before it, the defaults too. */
+function pathsOver(defaults: readonly string[], given: readonly string[] = []): string[] {
+  const none = given.lastIndexOf("NONE");
+  return [...new Set(none < 0 ? [...defaults, ...given] : given.slice(none + 1))];
+}
+
+/** What goes when it ends cannot be started again. */
+function checkRestart(name: string, { autoRemove, restart }: CreateRequest): void {
+  if (!autoRemove || !restart || restart.name === "no") return;
+  throw new CtrError("usage", `cannot create "${name}": --rm and --restart exclude each other`, {
+    hint: "leave one of them out",
+  });
 }
 
 /** An image's empty `StopSignal` is none; one that Linux does not know is refused here, not at stop. */
@@ -161,6 +178,9 @@ function mergeEnv(image: readonly string[], given: readonly string[]): string[] 
  * An image without a setuid, setgid or file capability file loses nothing by it. In one that has such
  * files they work, as they do in Docker; seccomp and the capability bounding set hold there.
  */
-function noNewPrivileges({ process }: CreateRequest, { privilegedFiles }: ImageFacts): boolean {
-  return privilegedFiles === 0 && !process.privileged;
+function noNewPrivileges(
+  { process, security }: CreateRequest,
+  { privilegedFiles }: ImageFacts,
+): boolean {
+  return security.noNewPrivileges ?? (privilegedFiles === 0 && !process.privileged);
 }

@@ -88,7 +88,7 @@ Deno.test("an added process inherits from its container", () => {
 });
 
 Deno.test("a memory that no container fits in is refused", () => {
-  assert.throws(() => merge({ memoryBytes: 512 }), /512 bytes of memory, least 33554432/);
+  assert.throws(() => merge({ memoryBytes: 512 }), /512 B of memory, least 32 MiB/);
 });
 
 Deno.test("capabilities: ALL first, then named adds, then named drops", () => {
@@ -123,4 +123,29 @@ Deno.test("a reference is a whole name, a whole ID, or the beginning of one ID a
 
 Deno.test("a host name is the first label of the container's name", () => {
   assert.deepEqual(["web.example", "a_b", "_"].map(hostnameOf), ["web", "a-b", "container"]);
+});
+
+Deno.test("paths are added to the defaults; NONE clears what came before it", () => {
+  const masked = (request: Partial<CreateRequestInput>) => merge(request).maskedPaths;
+  assert.ok(masked({}).includes("/proc/kcore"));
+  assert.deepEqual(masked({ maskedPaths: ["/a"] }), [...masked({}), "/a"]);
+  assert.deepEqual(masked({ maskedPaths: ["/a", "NONE", "/b"] }), ["/b"]);
+  assert.deepEqual(masked({ security: { systempaths: "unconfined" } }), []);
+  assert.deepEqual(merge({ security: { systempaths: "unconfined" } }).readonlyPaths, []);
+});
+
+Deno.test("what was said about new privileges goes before what the image needs", () => {
+  const held = (noNewPrivileges: boolean, files: number, privileged = false) =>
+    merge({ security: { noNewPrivileges }, process: { privileged } }, PROCESS, files)
+      .noNewPrivileges;
+  assert.equal(held(true, 1), true);
+  assert.equal(held(false, 0), false);
+  assert.equal(held(true, 1, true), true);
+});
+
+Deno.test("a seccomp profile that cannot be used is refused when the container is made", () => {
+  assert.throws(
+    () => merge({ security: { seccomp: { defaultAction: "SCMP_ACT_DANCE" } } }),
+    /there is no action "SCMP_ACT_DANCE"/,
+  );
 });
