@@ -1,8 +1,13 @@
 import type { Descriptor, Digest, Platform } from "../oci/mod.ts";
 import type {
+  ConvertOptions,
+  DiffOptions,
+  HistoryEntry,
+  ImageDiff,
   ImageDiskUsage,
   ImageObject,
   ImageRecord,
+  ImportOptions,
   Loaded,
   LoadOptions,
   LoadSource,
@@ -95,6 +100,21 @@ export interface Images extends AsyncDisposable {
   load(source: LoadSource, options?: LoadOptions): Promise<Loaded>;
   /** An archive, as it is made. */
   save(references: readonly string[], options?: SaveOptions): AsyncIterable<Uint8Array>;
+
+  /** How the image was made, the last step first. @throws {CtrError} `not-found`. */
+  history(
+    reference: string,
+    options?: { readonly platform?: Platform },
+  ): Promise<readonly HistoryEntry[]>;
+  /** Gives `target` to an image with the same content in another form. */
+  convert(source: string, target: string, options?: ConvertOptions): Promise<ImageRecord>;
+  /** Makes an image from the archive of a root file system, plain or gzip or zstd. */
+  import(
+    source: Exclude<LoadSource, { readonly kind: "directory" }>,
+    options?: ImportOptions,
+  ): Promise<ImageRecord>;
+  /** What differs from `a` to `b`. */
+  diff(a: string, b: string, options?: DiffOptions): Promise<ImageDiff>;
 
   /** Where the bytes of a blob are. @throws {CtrError} `not-found`. */
   blobPath(digest: Digest): Promise<string>;

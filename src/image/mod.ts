@@ -8,16 +8,24 @@
  * @module
  */
 export { openImages } from "./open.ts";
+export { applyChanges } from "./changes.ts";
+export type { ProcessDocument } from "./changes.ts";
 export { migrate } from "./schema.ts";
 export type { ImageLease, Images } from "./images.ts";
 export type { Unpacker } from "./layer_disks.ts";
 export type {
+  ConfigChange,
+  ConvertOptions,
+  DiffOptions,
+  HistoryEntry,
+  ImageDiff,
   ImageDiskUsage,
   ImageLimits,
   ImageObject,
   ImageRecord,
   ImagesOptions,
   ImageVariant,
+  ImportOptions,
   LayerBlob,
   LayerPhase,
   Loaded,

@@ -1,8 +1,11 @@
 import { CtrError } from "../core/mod.ts";
 import { type Descriptor, formatReference } from "../oci/mod.ts";
+import { convertImage } from "./convert.ts";
 import { describeImage, measure } from "./describe.ts";
 import { withAction } from "./disk_errors.ts";
+import { imageHistory } from "./history.ts";
 import type { Images } from "./images.ts";
+import { importImage } from "./import.ts";
 import { type NamedImage, writeLayoutFile } from "./index_file.ts";
 import { takeLease } from "./lease.ts";
 import { loadImages } from "./load.ts";
@@ -54,6 +57,11 @@ function imagesOf(store: Store): Images {
     prune: (options = {}) => pruneImages(store, options),
     load: (source, options = {}) => loadImages(store, source, options),
     save: (references, options = {}) => saveImages(store, references, options),
+    history: (reference, { platform } = {}) => imageHistory(store, reference, platform),
+    convert: (source, target, options = {}) => convertImage(store, source, target, options),
+    import: (source, options = {}) => importImage(store, source, options),
+    diff: async (a, b, options = {}) =>
+      await (await import("./diff.ts")).diffImages(store, a, b, options),
     blobPath: async (digest) => {
       if (await store.content.size(digest) !== undefined) return store.paths.blob(digest);
       throw new CtrError("not-found", `cannot read blob ${digest}: it is not here`);

@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { compareTrees } from "./compare_trees.ts";
+export type { CompareOptions, TreeChange } from "./compare_trees.ts";
 export { unpackLayer } from "./unpack_layer.ts";
 export { mergeLayers } from "./merge_layers.ts";
 export { packDisks } from "./pack.ts";
