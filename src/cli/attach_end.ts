@@ -23,8 +23,7 @@ export function statusOf(app: App, name: string, end: AttachEnd): number {
           hint: `see "ctr logs --boot ${name}"`,
         });
       }
-      const remedy = exit.reason === "oom" ? "; give it more with --memory" : "";
-      if (exit.detail !== undefined) app.stderr.line(`note: ${exit.detail}${remedy}`);
+      if (exit.detail !== undefined) app.stderr.line(`note: ${exit.detail}`);
       return exit.status;
     }
   }

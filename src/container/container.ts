@@ -1,64 +1,73 @@
-import type { Container as ContainerObject, Exit, ProcessSpec, Started } from "../api/mod.ts";
-import { CtrError, isDiskFull } from "../core/mod.ts";
-import { adoptVm, now, type RunningVm, Stopwatch } from "../vm/mod.ts";
-import { type Context, exists, type Folders, foldersOf, removeFolder } from "./context.ts";
+import type {
+  Container as ContainerObject,
+  Exit,
+  ProcessSpec,
+  Started,
+  UpdateReply,
+  UpdateRequest,
+  WaitRequest,
+} from "../api/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import { now, type RunningVm } from "../vm/mod.ts";
+import { writeConfigFile } from "./config_file.ts";
+import type { Context, Folders } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
+import { endLive, kill, remove, stop } from "./ending.ts";
 import { endedProcess } from "./ended_process.ts";
-import { lostExit } from "./exit.ts";
-import { Live } from "./live.ts";
+import type { Gate } from "./gate.ts";
+import { Lifetime } from "./lifetime.ts";
+import type { Live } from "./live.ts";
 import type { AttachedProcess } from "./live_process.ts";
 import type { LogWriter } from "./log_writer.ts";
-import { Mutex } from "./mutex.ts";
-import { SIGKILL, signalName, signalNumber } from "./signals.ts";
-import { startVm } from "./start_vm.ts";
-import type { ContainerRecord } from "./types.ts";
+import { signalNumber } from "./signals.ts";
+import type { ContainerConfig, ContainerRecord } from "./types.ts";
+import { updated } from "./update.ts";
+import { waitBounded, waitFor } from "./wait_for.ts";
+import { wrongState } from "./wrong_state.ts";
 
-/** How long a container that ended while no engine ran waits for the client that was attached to it. */
-const CLIENT_RETURNS_MS = 10_000;
-
-/**
- * One container: its record, its files, and its VM while that lives.
- *
- * What changes its life passes through one mutex. What it is, is derived from what lives.
- */
+/** One container: its record, its files, its VM while that lives, and what may be asked of it. */
 export class Container {
   readonly #context: Context;
-  readonly #id: string;
-  readonly #folders: Folders;
-  readonly #mutex = new Mutex();
-  #live: Live | undefined;
-  #phase: "starting" | "stopping" | undefined;
+  readonly #life: Lifetime;
   #adopted: Promise<void> | undefined;
-  #removed = false;
-  /** Replaced at each start: who waits for an end waits for the one to come. */
-  #exited = Promise.withResolvers<Exit>();
 
-  constructor(context: Context, id: string) {
+  /** @param gate Through which it passes when its policy starts it. */
+  constructor(context: Context, id: string, gate: Gate) {
     this.#context = context;
-    this.#id = id;
-    this.#folders = foldersOf(context.home, id);
+    this.#life = new Lifetime(context, id, gate);
   }
 
+  /** @throws {CtrError} `not-found` once it was removed. */
   get record(): ContainerRecord {
-    const record = this.#context.records.get(this.#id);
-    if (record) return record;
-    throw new CtrError("not-found", `cannot find "${this.#id.slice(0, 12)}": it was removed`);
+    return this.#life.mustRecord;
   }
 
   get state(): State {
-    if (this.#phase) return this.#phase;
-    if (this.#live) return this.#live.ended ? "exited" : "running";
+    const { starting, live, restarts } = this.#life;
+    if (starting) return "starting";
+    if (live && !live.ended) {
+      if (live.stopping > 0) return "stopping";
+      return live.paused ? "paused" : "running";
+    }
+    if (restarts.waiting) return "restarting";
     return this.record.started ? "exited" : "created";
   }
 
   /** True while it needs the engine: its VM lives or is about to. */
   get active(): boolean {
-    return this.#live !== undefined || this.#phase !== undefined;
+    const { live, starting, restarts } = this.#life;
+    return live !== undefined || starting || restarts.waiting;
   }
 
-  async describe(): Promise<ContainerObject> {
+  /** @param options.size Look up what its writable disk costs. */
+  async describe(options: { readonly size: boolean } = { size: true }): Promise<ContainerObject> {
     await this.#adopted;
-    return await describe(this.record, this.state, this.#folders, this.#live?.vm.vm);
+    const { live, folders } = this.#life;
+    return await describe(this.record, this.state, {
+      vm: live?.vm.vm,
+      health: live?.health?.health,
+      upper: options.size ? folders.upper : undefined,
+    });
   }
 
   /**
@@ -78,174 +87,158 @@ export class Container {
    * or told to begin, so the client misses nothing of a short life.
    */
   startHeld(beganAt = now()): Promise<{ started: Started; process: AttachedProcess }> {
-    return this.#mutex.run(async () => {
-      const started = this.#live ? { id: this.#id, notices: [] } : await this.#start(beganAt);
-      return { started, process: this.#live!.main };
+    return this.#life.mutex.run(async () => {
+      const { id, live } = this.#life;
+      void this.record; // or it was removed
+      const started = live && !live.ended
+        ? { id, notices: [] }
+        : await this.#life.start(beganAt, "user");
+      return { started, process: this.#life.live!.main };
     });
-  }
-
-  async #start(beganAt: number): Promise<Started> {
-    const watch = new Stopwatch(beganAt);
-    watch.add("engine", beganAt, now());
-    this.#phase = "starting";
-    try {
-      const run = this.record.run + 1;
-      const notice = this.#context.hypervisor.notice().catch(() => undefined);
-      const { vm, startedMs } = await startVm(this.#context, this.record, watch, () => {
-        this.#context.records.update(this.#id, { run });
-      });
-      this.#exited = Promise.withResolvers();
-      this.#live = this.#join(vm, run);
-      this.#context.records.update(this.#id, {
-        started: { run, atMs: startedMs },
-        exit: undefined,
-      });
-      const line = await notice;
-      return { id: this.#id, timing: watch.timing(), notices: line ? [line] : [] };
-    } catch (error) {
-      await removeFolder(this.#folders.vm);
-      throw error;
-    } finally {
-      this.#phase = undefined;
-      this.#context.onChange();
-    }
-  }
-
-  /** Begins to follow a VM whose first process was started. */
-  #join(vm: RunningVm, run: number, adopted?: { readonly inputTaken: number }): Live {
-    const live = new Live(vm, this.record.config, {
-      run,
-      logs: this.#folders.logs,
-      limits: this.#context.logLimits,
-      inputTaken: adopted?.inputTaken ?? 0,
-    });
-    const joinedMs = now();
-    live.main.exit.then((exit) => {
-      // Its client has lost the engine, and is about to come back for the end.
-      const returning = adopted !== undefined && now() - joinedMs < CLIENT_RETURNS_MS;
-      return this.#mainEnded(live, exit, returning ? CLIENT_RETURNS_MS : 0);
-    }).catch((error) => {
-      this.#context.log.error("the end of a container", { id: this.#id, error });
-    });
-    return live;
-  }
-
-  async #mainEnded(live: Live, exit: Exit, lingerMs: number): Promise<void> {
-    live.ended = exit;
-    if (this.#removed) return;
-    const { autoRemove } = this.record.config;
-    const discard = autoRemove && lingerMs === 0;
-    if (!discard) this.#recordEnd({ ...exit, run: live.log.run });
-    live.log.wake();
-    this.#exited.resolve(exit); // told before the tidying: clients need not wait for it
-    await this.#mutex.run(() => this.#tidy(live, discard));
-    if (autoRemove && !discard) this.#removeLater(lingerMs);
-  }
-
-  /** A full disk takes no record: those who wait are told, and the VM ends, all the same. */
-  #recordEnd(exit: Exit & { readonly run: number }): void {
-    try {
-      this.#context.records.update(this.#id, { exit });
-    } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      this.#context.log.error("record the end of a container", { id: this.#id, error });
-    }
-  }
-
-  /** Ends the VM of a container that has ended. */
-  async #tidy(live: Live, discard: boolean): Promise<void> {
-    if (this.#live !== live || this.#removed) return;
-    if (discard) await live.vm.kill();
-    else if (!live.vm.gone) await live.vm.shutdown(0);
-    live.log[Symbol.dispose]();
-    if (discard) await this.#erase();
-    else await removeFolder(this.#folders.vm);
-    this.#live = undefined;
-    this.#context.onChange();
-  }
-
-  #removeLater(ms: number): void {
-    setTimeout(() => this.remove(true).catch(() => {}), ms);
   }
 
   /** Resolves with its end; at once if it does not run. */
   async wait(): Promise<Exit> {
-    const live = await this.#afterStart();
-    if (live) return await this.#exited.promise;
+    const live = await this.#life.settled();
+    if (live) return await this.#life.exited;
     const { exit } = this.record;
     if (!exit) throw this.#notRunning("wait for");
     return withoutRun(exit);
   }
 
+  /** Resolves when it is as wanted. @throws {CtrError} as `wait()` and `waitFor()`. */
+  async waitFor(request: WaitRequest, signal?: AbortSignal): Promise<Exit | undefined> {
+    const { for: wanted, timeoutMs } = request;
+    await this.#adopted;
+    if (wanted !== "stopped") {
+      const watched = () => {
+        const { record, live } = this.#life;
+        return record && { record, state: this.state, health: live?.health?.health };
+      };
+      await waitFor(this.#life.changes, watched, wanted, { timeoutMs, signal });
+      return undefined;
+    }
+    const what = `waiting for "${this.record.config.name}" to end`;
+    return await waitBounded(this.wait(), { what, timeoutMs, signal });
+  }
+
   /** Asks it to end, and makes it after the grace. Resolves once it has ended. */
-  async stop(signal?: string, timeoutMs?: number): Promise<void> {
-    const { config } = this.record;
-    const first = signalNumber(signal ?? config.stopSignal);
-    const live = await this.#afterStart();
-    if (!live || live.ended) return;
-    this.#phase = "stopping";
+  stop(signal?: string, timeoutMs?: number): Promise<void> {
+    return stop(this.#life, signal, timeoutMs);
+  }
+
+  /**
+   * Ends it, if it runs, and starts it. An engine that is killed in between leaves the start to the
+   * next one.
+   */
+  async restart(signal?: string, timeoutMs?: number): Promise<Started> {
+    const life = this.#life;
+    const first = signalNumber(signal ?? life.config.stopSignal);
+    const live = await life.settled();
+    if (live && !live.ended) {
+      live.again = true;
+      await endLive(life, live, first, timeoutMs);
+    }
     try {
-      await live.stop(first, timeoutMs ?? config.stopTimeoutMs);
-    } finally {
-      this.#phase = undefined;
-      await this.#mutex.run(() => Promise.resolve()); // the tidying
+      const started = await this.start();
+      life.emit("restart");
+      return started;
+    } catch (error) {
+      await this.#notAgain();
+      throw error;
     }
   }
 
+  /** It was ended to be started, and that failed. */
+  async #notAgain(): Promise<void> {
+    const { record, restarts } = this.#life;
+    if (record?.config.autoRemove) await this.remove(true);
+    else if (record && restarts.waiting) await restarts.stoppedByHand();
+  }
+
   /** @throws {CtrError} `invalid-state` if it does not run. */
-  async kill(signal: string): Promise<void> {
-    const number = signalNumber(signal);
-    const live = await this.#afterStart();
-    if (!live || live.ended) throw this.#notRunning("signal");
-    await live.main.signal(signalName(number));
-    if (number === SIGKILL) await live.main.exit;
+  kill(signal: string): Promise<void> {
+    return kill(this.#life, signal);
+  }
+
+  /** Stops its processes where they are. @throws {CtrError} `invalid-state`. */
+  async pause(): Promise<void> {
+    await this.#life.mutex.run(async () => {
+      const live = this.#mustRun("pause");
+      if (live.paused) throw this.#wrongState("pause", "it is paused already");
+      await live.freeze();
+    });
+    this.#told("pause");
+  }
+
+  /** @throws {CtrError} `invalid-state` if it is not paused. */
+  async unpause(): Promise<void> {
+    await this.#life.mutex.run(async () => {
+      const live = this.#mustRun("unpause");
+      if (!live.paused) throw this.#wrongState("unpause", "it is not paused");
+      await live.thaw();
+    });
+    this.#told("unpause");
+  }
+
+  /** Changes limits and the restart policy. @throws {CtrError} as `updated()`. */
+  async update(request: UpdateRequest): Promise<UpdateReply> {
+    const warnings = await this.#life.mutex.run(async () => {
+      void this.record; // or it was removed
+      const { live, restarts } = this.#life;
+      const vm = live && !live.ended ? live.vm : undefined;
+      const { config, warnings } = await updated(this.record, request, vm);
+      await this.#configure(config);
+      restarts.policyChanged();
+      return warnings;
+    });
+    this.#told("update");
+    return { warnings };
+  }
+
+  /**
+   * Gives it another name.
+   *
+   * @param reserved Whether a container of that name is being made.
+   * @throws {CtrError} `exists` if the name is taken.
+   */
+  async rename(name: string, reserved: (name: string) => boolean): Promise<void> {
+    const before = await this.#life.mutex.run(async () => {
+      const { config } = this.record;
+      if (config.name === name) {
+        throw new CtrError("exists", `cannot rename "${name}": that is its name already`);
+      }
+      if (reserved(name)) {
+        throw new CtrError(
+          "exists",
+          `cannot rename "${config.name}": the name "${name}" is being taken`,
+        );
+      }
+      await this.#configure({ ...config, name });
+      return config.name;
+    });
+    this.#told("rename", { oldName: before });
+  }
+
+  /** The record counts; the file follows, and is mended by the next engine if we die in between. */
+  async #configure(config: ContainerConfig): Promise<void> {
+    this.#context.records.configure(config.id, config);
+    await writeConfigFile(this.#life.folders, config);
+  }
+
+  #told(action: string, facts?: Readonly<Record<string, string>>): void {
+    this.#life.emit(action, facts);
+    this.#life.changes.notify();
   }
 
   /**
    * Removes it with all its files.
    *
+   * @param options.volumes With its anonymous volumes.
    * @throws {CtrError} `invalid-state` if it runs, without `force`.
    */
-  async remove(force: boolean): Promise<void> {
-    const live = this.#live;
-    if (live && (live.ended || force)) { // what its guest would still write goes with it
-      await live.kill();
-    }
-    await this.#mutex.run(async () => {
-      if (this.#removed) return;
-      if (this.#live && !this.#live.ended && !force) {
-        throw new CtrError(
-          "invalid-state",
-          `cannot remove "${this.record.config.name}": it is running`,
-          { hint: "stop it first, or use: ctr rm -f" },
-        );
-      }
-      const live = this.#live;
-      if (live) {
-        await live.kill();
-        this.#exited.resolve(await live.main.exit);
-        live.log[Symbol.dispose]();
-      }
-      await this.#erase();
-      this.#live = undefined;
-      this.#context.onChange();
-    });
-  }
-
-  /** The record first: a folder without one is swept by the next engine. */
-  async #erase(): Promise<void> {
-    this.#removed = true;
-    try {
-      this.#context.records.delete(this.#id);
-    } catch (error) {
-      this.#removed = false;
-      if (!isDiskFull(error)) throw error;
-      // What is to go makes the room that the record of it wants.
-      await Deno.remove(this.#folders.upper);
-      this.#context.records.delete(this.#id);
-      this.#removed = true;
-    }
-    await removeFolder(this.#folders.root);
+  remove(force: boolean, options = { volumes: false }): Promise<void> {
+    return remove(this.#life, { force, ...options }, () => this.state);
   }
 
   /**
@@ -254,122 +247,92 @@ export class Container {
    * @throws {CtrError} `invalid-state` if it never ran, `not-found` for an unknown process.
    */
   async attach(process?: string): Promise<AttachedProcess> {
-    const live = await this.#afterStart();
-    if (process !== undefined && process !== this.#id) {
+    const live = await this.#life.settled();
+    if (process !== undefined && process !== this.#life.id) {
       if (!live) throw this.#notRunning("attach to");
       return live.execs.attach(process);
     }
     if (live) return live.main;
     const { exit } = this.record;
     if (!exit) throw this.#notRunning("attach to");
-    return endedProcess(this.#folders.logs, exit.run, withoutRun(exit));
+    return endedProcess(this.folders.logs, exit.run, withoutRun(exit));
   }
 
   /** Adds a process. It runs when this returns if `detach`, else when somebody attaches. */
   async exec(spec: ProcessSpec, detach: boolean): Promise<string> {
-    const live = await this.#afterStart();
+    const live = await this.#life.settled();
     if (!live || live.ended) throw this.#notRunning("run a process in");
+    if (live.paused) {
+      const { name } = this.record.config;
+      throw this.#wrongState("run a process in", "it is paused", `use: ctr unpause ${name}`);
+    }
     return await live.execs.add(spec, detach);
   }
 
   /** Its VM, after a start that is under way; undefined when it does not run. */
   async runningVm(): Promise<RunningVm | undefined> {
-    const live = await this.#afterStart();
+    const live = await this.#life.settled();
     return live && !live.ended ? live.vm : undefined;
   }
 
   /** Does `work` while nothing else changes its life. */
   exclusive<T>(work: () => Promise<T>): Promise<T> {
-    return this.#mutex.run(work);
+    return this.#life.mutex.run(work);
   }
 
   /** The run whose log is being written, for those who follow it. */
   get liveLog(): LogWriter | undefined {
-    return this.#live?.log;
+    return this.#life.live?.log;
   }
 
   get folders(): Folders {
-    return this.#folders;
+    return this.#life.folders;
   }
 
   /** What runs its guest's instructions, while it has one. */
   get accelerator(): string | undefined {
-    return this.#live?.vm.vm.accelerator;
+    return this.#life.live?.vm.vm.accelerator;
   }
 
   /** Host memory of its VM. */
   async footprintBytes(): Promise<number> {
-    return await this.#live?.vm.vm.footprintBytes() ?? 0;
+    return await this.#life.live?.vm.vm.footprintBytes() ?? 0;
   }
 
   /** What its files cost. */
   sizeInBytes(): Promise<number> {
-    return folderBytes(this.#folders.root);
+    return folderBytes(this.folders.root);
   }
 
   /** Sets the guest's clock. */
   async setTime(): Promise<void> {
-    await this.#live?.vm.guest.setTime(now()).catch(() => {});
+    await this.#life.live?.vm.guest.setTime(now()).catch(() => {});
   }
 
   /** Finds what an earlier engine left of it. Called once, before anything else. */
   adopt(): Promise<void> {
-    return this.#adopted = this.#mutex.run(() => this.#adopt());
-  }
-
-  async #adopt(): Promise<void> {
-    // Without files there is nothing that could be started: it was removed by hand.
-    if (!await exists(this.#folders.root)) return this.#context.records.delete(this.#id);
-    const { hypervisor, connect } = this.#context;
-    const vm = await adoptVm(hypervisor, connect, this.#folders.vm);
-    const processes = vm ? await vm.guest.processes().catch(() => []) : [];
-    const main = processes.find(({ processId }) => processId === this.#id);
-    if (vm && main) {
-      const { run, started } = this.record;
-      if (started?.run !== run) {
-        const atMs = main.startedMs;
-        this.#context.records.update(this.#id, { started: { run, atMs }, exit: undefined });
-      }
-      const live = this.#join(vm, run, { inputTaken: main.inputOffset });
-      live.main.begin();
-      live.execs.adopt(processes.filter(({ processId }) => processId !== this.#id));
-      this.#live = live;
-      return;
-    }
-    await vm?.kill();
-    await removeFolder(this.#folders.vm);
-    await this.#settle();
-  }
-
-  /** Nothing lives: a run without an end was lost, and what removes itself goes. */
-  async #settle(): Promise<void> {
-    const { started, exit, config } = this.record;
-    if (started && exit?.run !== started.run) {
-      const lost = lostExit("the engine was away when it happened");
-      this.#context.records.update(this.#id, { exit: { ...lost, run: started.run } });
-      this.#exited.resolve(lost);
-      if (config.autoRemove) this.#removeLater(CLIENT_RETURNS_MS);
-    } else if (exit && config.autoRemove) {
-      await this.#erase();
-    }
+    return this.#adopted = this.#life.mutex.run(() => this.#life.adopt());
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
-    this.#live?.release();
+    this.#life.release();
   }
 
-  /** Its VM, after a start that is under way. */
-  async #afterStart(): Promise<Live | undefined> {
-    if (this.#phase === "starting" || !this.#live) await this.#mutex.run(() => Promise.resolve());
-    return this.#live;
+  #mustRun(verb: string): Live {
+    const { live } = this.#life;
+    if (!live || live.ended) throw this.#notRunning(verb);
+    if (live.stopping > 0) throw this.#wrongState(verb, "it is stopping");
+    return live;
   }
 
   #notRunning(verb: string): CtrError {
     const { name } = this.record.config;
-    return new CtrError("invalid-state", `cannot ${verb} "${name}": it is not running`, {
-      hint: `start it with: ctr start ${name}`,
-    });
+    return this.#wrongState(verb, "it is not running", `start it with: ctr start ${name}`);
+  }
+
+  #wrongState(verb: string, fact: string, hint?: string): CtrError {
+    return wrongState(this.record.config.name, verb, fact, hint);
   }
 }
 

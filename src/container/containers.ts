@@ -1,12 +1,15 @@
 import type { CreateReply, CreateRequest } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
+import { hostCpus } from "../host/mod.ts";
 import { parsePlatform } from "../oci/mod.ts";
 import { discardVm } from "../vm/mod.ts";
+import { writeConfigFile } from "./config_file.ts";
 import { Container } from "./container.ts";
+import { containerEvent } from "./container_events.ts";
 import { containersFolder, type Context, foldersOf, removeFolder } from "./context.ts";
+import { Gate } from "./gate.ts";
 import { mergeConfig } from "./merge.ts";
 import { newId, newName, resolveRef } from "./names.ts";
-import { join } from "node:path";
 
 /** All containers of a home. */
 export class Containers {
@@ -16,11 +19,13 @@ export class Containers {
   readonly #reserved = new Set<string>();
   /** Folders that are being made, which the sweep must leave alone. */
   readonly #making = new Set<string>();
+  /** As many at a time as the host can boot side by side. */
+  readonly #gate = new Gate(Math.max(2, hostCpus()));
 
   constructor(context: Context) {
     this.#context = context;
     for (const { config } of context.records.all()) {
-      this.#containers.set(config.id, new Container(context, config.id));
+      this.#containers.set(config.id, new Container(context, config.id, this.#gate));
     }
   }
 
@@ -54,18 +59,18 @@ export class Containers {
     const platform = request.platform ? parsePlatform(request.platform) : undefined;
     const image = await this.#context.images.resolveForRun(request.image, platform);
     const config = mergeConfig(request, image, identity, await this.#context.defaults());
-    const { root } = foldersOf(this.#context.home, identity.id);
+    const folders = foldersOf(this.#context.home, identity.id);
+    const { root } = folders;
     await Deno.mkdir(root, { recursive: true, mode: 0o700 });
     try {
-      await Deno.writeTextFile(join(root, "config.json"), `${JSON.stringify(config, null, 2)}\n`, {
-        mode: 0o600,
-      });
+      await writeConfigFile(folders, config);
       this.#context.records.insert(config);
     } catch (error) {
       await Deno.remove(root, { recursive: true }).catch(() => {});
       throw error;
     }
-    this.#containers.set(config.id, new Container(this.#context, config.id));
+    this.#containers.set(config.id, new Container(this.#context, config.id, this.#gate));
+    this.#context.events.emit(containerEvent(config, "create"));
     return { ...identity, warnings: [] };
   }
 
@@ -73,6 +78,11 @@ export class Containers {
   get(ref: string): Container {
     const named = [...this.#context.records.all()].map(({ config }) => config);
     return this.#containers.get(resolveRef(ref, named).id)!;
+  }
+
+  /** @throws {CtrError} as `get()` and `Container.rename()`. */
+  rename(ref: string, name: string): Promise<void> {
+    return this.get(ref).rename(name, (wanted) => this.#reserved.has(wanted));
   }
 
   /** Newest first. */

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Events } from "../api/mod.ts";
 import type { Log } from "../core/mod.ts";
 import type { Images } from "../image/mod.ts";
 import type { ConnectGuest, Hypervisor } from "../vm/mod.ts";
@@ -22,6 +23,7 @@ export interface Context {
   readonly diskBytes?: number | undefined;
   /** Called after each start, end and removal. */
   readonly onChange: () => void;
+  readonly events: Events;
 }
 
 /** The files of one container. */

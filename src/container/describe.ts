@@ -1,23 +1,31 @@
-import type { Container as ContainerObject } from "../api/mod.ts";
-import type { Folders } from "./context.ts";
+import type { Container as ContainerObject, Health, RestartState } from "../api/mod.ts";
 import { networkPlan } from "./guest_request.ts";
 import type { ContainerRecord } from "./types.ts";
 
 export type State = ContainerObject["status"]["state"];
 
+/** What is not in the record. */
+export interface Living {
+  readonly vm: { readonly pid: number; readonly accelerator: string } | undefined;
+  /** Newer than the record's. */
+  readonly health: Health | undefined;
+  /** The writable disk, if its size is wanted: looking it up is what costs time in a long list. */
+  readonly upper: string | undefined;
+}
+
 /** A container as `ls` and `inspect` show it. */
 export async function describe(
   record: ContainerRecord,
   state: State,
-  folders: Folders,
-  vm: { readonly pid: number; readonly accelerator: string } | undefined,
+  { vm, health = record.health, upper }: Living,
 ): Promise<ContainerObject> {
   const { config, started } = record;
   const { process } = config;
-  const running = state === "running" || state === "stopping";
+  const running = state === "running" || state === "paused" || state === "stopping";
   const network = networkPlan(config);
-  const exit = state === "exited" && record.exit;
-  const upperBytes = await allocatedBytes(folders.upper);
+  const exit = (state === "exited" || state === "restarting") && record.exit;
+  const upperBytes = upper === undefined ? undefined : await allocatedBytes(upper);
+  const restart = restartState(record);
   return {
     id: config.id,
     name: config.name,
@@ -33,7 +41,11 @@ export async function describe(
         interactive: process.interactive,
         user: process.user,
       },
-      resources: { cpus: config.cpus, memoryInBytes: config.memoryBytes },
+      resources: {
+        cpus: config.cpus,
+        memoryInBytes: config.memoryBytes,
+        pidsLimit: config.pidsLimit,
+      },
       hostname: config.hostname,
       labels: { ...config.labels },
       readOnly: config.readOnly,
@@ -41,8 +53,8 @@ export async function describe(
       stopSignal: config.stopSignal,
       creationDate: config.createdAt,
       mounts: [],
-      publishedSockets: [...config.publishedSockets ?? []],
-      restartPolicy: config.restart ?? { name: "no", maximumRetries: 0 },
+      publishedSockets: [...config.publishedSockets],
+      restartPolicy: config.restart,
       ...(config.health && { healthCheck: config.health }),
     },
     status: {
@@ -53,8 +65,20 @@ export async function describe(
         ? [{ network: config.network, ipv4Address: `${network.address}/${network.prefix}` }]
         : [],
       ...(exit && { exit: exitObject(exit) }),
+      ...(health && { health }),
+      ...(restart && { restart }),
       ...(upperBytes !== undefined && { upperBytes }),
     },
+  };
+}
+
+function restartState({ config, restart }: ContainerRecord): RestartState | undefined {
+  const { count = 0, delayMs = 0, nextAtMs } = restart ?? {};
+  if (config.restart.name === "no" && count === 0) return undefined;
+  return {
+    count,
+    delayMs,
+    ...(nextAtMs !== undefined && { nextAt: new Date(nextAtMs).toISOString() }),
   };
 }
 

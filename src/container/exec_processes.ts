@@ -8,6 +8,9 @@ import { mergeExec } from "./merge.ts";
 import type { OutputSink } from "./process_output.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
 
+/** Told what becomes of each: `exec_create`, `exec_start`, `exec_die`. */
+export type ToldOfExec = (action: string, facts: Readonly<Record<string, string>>) => void;
+
 /** How long a process whose client is gone is kept for it, and one that was never started. */
 const CLIENT_RETURNS_MS = 30_000;
 
@@ -19,21 +22,24 @@ const CLIENT_RETURNS_MS = 30_000;
  */
 export class ExecProcesses {
   readonly #vm: RunningVm;
-  readonly #config: ContainerConfig;
+  readonly #config: () => ContainerConfig;
+  readonly #told: ToldOfExec;
   readonly #waiting = new Map<string, ProcessConfig>();
   readonly #live = new Map<string, LiveProcess>();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #deliveries = new Set<OutputSink>();
 
-  constructor(vm: RunningVm, config: ContainerConfig) {
+  constructor(vm: RunningVm, config: () => ContainerConfig, told: ToldOfExec) {
     this.#vm = vm;
     this.#config = config;
+    this.#told = told;
   }
 
   /** @returns Its ID. */
   async add(spec: ProcessSpec, startNow: boolean): Promise<string> {
     const id = crypto.getRandomValues(new Uint8Array(16)).toHex();
-    const process = mergeExec(spec, this.#config);
+    const process = mergeExec(spec, this.#config());
+    this.#told("exec_create", { execID: id, command: process.args.join(" ") });
     if (startNow) {
       (await this.#start(id, process)).begin();
     } else {
@@ -73,15 +79,20 @@ export class ExecProcesses {
   }
 
   async #start(id: string, process: ProcessConfig): Promise<LiveProcess> {
-    await this.#vm.guest.startProcess(this.#config.id, guestProcess(id, process, this.#config));
+    const config = this.#config();
+    await this.#vm.guest.startProcess(config.id, guestProcess(id, process, config));
+    this.#told("exec_start", { execID: id, command: process.args.join(" ") });
     return this.#add(id);
   }
 
   #add(id: string, at: { outputBegin?: number; inputTaken?: number } = {}): LiveProcess {
-    const { memoryBytes } = this.#config;
+    const memoryBytes = () => this.#config().memoryBytes;
     const live = new LiveProcess(this.#vm, id, { memoryBytes, lost: lostExit }, at);
     this.#live.set(id, live);
-    live.exit.then(() => this.#forget(live));
+    live.exit.then(({ status }) => {
+      this.#told("exec_die", { execID: id, exitCode: String(status) });
+      return this.#forget(live);
+    });
     return live;
   }
 

@@ -20,7 +20,7 @@ export function exitOf(guest: GuestExit, memoryBytes: number): Exit {
     const victim = guest.oomVictim.replace(/[^\x20-\x7e]/g, "?").slice(0, 32) || "a process";
     const detail =
       `the guest's kernel killed ${victim}: all ${formatSize(memoryBytes)} of memory ` +
-      "were in use";
+      "were in use; give it more with --memory";
     return { ...base, reason: "oom", detail };
   }
   return { ...base, reason: signal > 0 ? "signal" : "exited" };

@@ -116,11 +116,26 @@ export class FakeGuestVm {
   readonly entries = new Map<string, Entry>();
   shutDown = false;
   frozen = false;
+  /** Of every process together, as its statistics tell. */
+  workingSetBytes = 0;
+  /** Signals that wait for the thaw. */
+  #held: (() => void)[] = [];
   /** As updated. */
   readonly limits: { memoryBytes?: number; cpuQuotaUs?: number; pids?: number } = {};
 
   constructor(programs: FakePrograms = PROGRAMS) {
     this.#programs = programs;
+  }
+
+  /** A frozen process takes nothing but SIGKILL. */
+  #signal(entry: Entry, signal: number): void {
+    if (this.frozen && signal !== 9) this.#held.push(() => entry.onSignal(signal));
+    else entry.onSignal(signal);
+  }
+
+  #thaw(): void {
+    this.frozen = false;
+    for (const deliver of this.#held.splice(0)) deliver();
   }
 
   /** A new connection. */
@@ -161,7 +176,7 @@ export class FakeGuestVm {
           return to.input;
         }),
       resize: () => Promise.resolve(),
-      signal: (id, signal) => attempt(() => entry(id).onSignal(signal)),
+      signal: (id, signal) => attempt(() => this.#signal(entry(id), signal)),
       processes: () => attempt(() => [...this.entries].map(([id, each]) => state(id, each))),
       forget: (id) => attempt(() => void this.entries.delete(id)),
       setTime: () => Promise.resolve(),
@@ -174,12 +189,12 @@ export class FakeGuestVm {
       },
       statPath: () => Promise.reject(new Error("the fake guest has no files")),
       freeze: (_, { processes }) => attempt(() => void (processes && (this.frozen = true))),
-      thaw: (_, { processes }) => attempt(() => void (processes && (this.frozen = false))),
+      thaw: (_, { processes }) => attempt(() => void (processes && this.#thaw())),
       update: (_, limits) => attempt(() => void Object.assign(this.limits, limits)),
       containerState: () => attempt(() => ({ exists: true, frozen: this.frozen, listeners: [] })),
       top: () => Promise.resolve([]),
       fileEvents: () => Promise.resolve(),
-      stats: () => Promise.resolve(NO_STATS),
+      stats: () => attempt(() => ({ ...NO_STATS, memoryWorkingSetBytes: this.workingSetBytes })),
       shutdown: () => attempt(() => void (this.shutDown = true)),
     };
   }

@@ -1,10 +1,13 @@
-import type { Exit } from "../api/mod.ts";
+import type { Exit, Health } from "../api/mod.ts";
 import { withDeadline } from "../core/mod.ts";
-import type { RunningVm } from "../vm/mod.ts";
-import { ExecProcesses } from "./exec_processes.ts";
+import type { GuestProcessState, RunningVm } from "../vm/mod.ts";
+import { ExecProcesses, type ToldOfExec } from "./exec_processes.ts";
 import { killedExit, lostExit } from "./exit.ts";
+import { planOf } from "./health_plan.ts";
+import { type HealthParts, HealthWatch, UNKNOWN_HEALTH } from "./health_watch.ts";
 import { LiveProcess } from "./live_process.ts";
 import { type LogLimits, LogWriter } from "./log_writer.ts";
+import { endProbe, isProbe } from "./probe.ts";
 import { SIGKILL, signalName } from "./signals.ts";
 import type { ContainerConfig } from "./types.ts";
 
@@ -13,11 +16,17 @@ const KILL_MS = 5000;
 
 export interface LiveOptions {
   readonly run: number;
+  /** When the first process began, Unix milliseconds. */
+  readonly startedMs: number;
   /** The folder of the log. */
   readonly logs: string;
   readonly limits: LogLimits;
   /** Input that its first process has taken already. */
   readonly inputTaken: number;
+  /** Where an earlier engine left off. */
+  readonly health: Health | undefined;
+  readonly onProbe: HealthParts["onProbe"];
+  readonly onExec: ToldOfExec;
 }
 
 /** What lives while the container's VM does. */
@@ -26,19 +35,80 @@ export class Live {
   readonly log: LogWriter;
   readonly main: LiveProcess;
   readonly execs: ExecProcesses;
+  readonly health: HealthWatch | undefined;
   /** Set once its first process has ended, while the VM is being tidied away. */
   ended: Exit | undefined;
+  /** It goes with all its files once it has ended. */
+  discard = false;
+  /** It is started again by who ends it. */
+  again = false;
+  /** Stops that are under way. */
+  stopping = 0;
+  readonly #id: string;
+  #paused = false;
   #killed = false;
 
-  constructor(vm: RunningVm, config: ContainerConfig, options: LiveOptions) {
-    const { run, logs, limits, inputTaken } = options;
+  /** @param config As it is now: a name or a limit may change. */
+  constructor(vm: RunningVm, config: () => ContainerConfig, options: LiveOptions) {
+    const { run, logs, limits, inputTaken, startedMs, onProbe } = options;
+    const { id, health } = config();
     this.vm = vm;
+    this.#id = id;
     this.log = new LogWriter(logs, run, limits);
-    this.main = new LiveProcess(vm, config.id, {
-      memoryBytes: config.memoryBytes,
+    this.main = new LiveProcess(vm, id, {
+      memoryBytes: () => config().memoryBytes,
       lost: (why) => this.#killed ? killedExit() : lostExit(why),
     }, { store: { writer: this.log, folder: logs }, inputTaken });
-    this.execs = new ExecProcesses(vm, config);
+    this.execs = new ExecProcesses(vm, config, options.onExec);
+    const plan = planOf(health);
+    this.health = plan && new HealthWatch({
+      vm,
+      config,
+      plan,
+      startedMs,
+      health: options.health ?? UNKNOWN_HEALTH,
+      onProbe,
+    });
+  }
+
+  /** Takes over what an earlier engine left in the guest. */
+  async adopt(processes: readonly GuestProcessState[]): Promise<void> {
+    const others = processes.filter(({ processId }) => processId !== this.#id);
+    this.execs.adopt(others.filter(({ processId }) => !isProbe(processId)));
+    for (const { processId } of others) {
+      if (isProbe(processId)) endProbe(this.vm.guest, processId);
+    }
+    const state = await this.vm.guest.containerState(this.#id).catch(() => undefined);
+    this.#paused = state?.frozen ?? false;
+  }
+
+  /** Its first process may run on; its health is watched from now on. */
+  begin(): void {
+    if (!this.#paused && !this.ended) this.health?.begin();
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** Stops its processes where they are. */
+  async freeze(): Promise<void> {
+    this.health?.hold();
+    try {
+      await this.vm.guest.freeze(this.#id, { processes: true });
+      this.#paused = true;
+    } catch (error) {
+      this.begin();
+      throw error;
+    }
+  }
+
+  /** Lets its processes go on, if they are stopped. */
+  async thaw(): Promise<void> {
+    if (!this.#paused || this.ended) return;
+    await this.vm.guest.thaw(this.#id, { processes: true });
+    this.#paused = false;
+    this.begin();
   }
 
   /** Asks its first process to end, makes it after the grace, and ends the VM if that fails too. */
@@ -64,11 +134,13 @@ export class Live {
   /** Ends the VM at once. Its process was killed then, not lost. */
   async kill(): Promise<void> {
     this.#killed = true;
+    this.health?.hold();
     await this.vm.kill();
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
+    this.health?.hold();
     this.main.release();
     this.execs.release();
     this.vm.release();

@@ -23,7 +23,8 @@ export interface AttachedProcess {
 }
 
 export interface ProcessOptions {
-  readonly memoryBytes: number;
+  /** As it is limited now. */
+  readonly memoryBytes: () => number;
   /** What is told when the VM ends without a word. */
   readonly lost: (why: string) => Exit;
 }
@@ -49,7 +50,7 @@ export class LiveProcess implements AttachedProcess {
     this.input = new ProcessInput(vm, id, at.inputTaken);
     this.output = new ProcessOutput(vm, id, at.store, at.outputBegin);
     this.exit = this.output.exit.then(
-      (exit) => exitOf(exit, options.memoryBytes),
+      (exit) => exitOf(exit, options.memoryBytes()),
       (error) => this.#exitWithoutWord(options, error),
     );
     vm.ended.then(() => this.output.release());

@@ -13,5 +13,6 @@ export { DEFAULT_LOG_LIMITS } from "./log_writer.ts";
 export type { LogLimits, LogWriter } from "./log_writer.ts";
 export type { ProcessInput } from "./process_input.ts";
 export type { OutputSink } from "./process_output.ts";
+export { pruneContainers } from "./prune.ts";
 export { ContainerRecords } from "./records.ts";
 export { volumeReferences } from "./volume_references.ts";

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { CtrError } from "../core/mod.ts";
+import { configOf, restartOf } from "./stored_config.ts";
 import type { ContainerConfig, ContainerRecord } from "./types.ts";
 
 /** Each entry takes the tables from its index to the next version. Entries are never changed. */
@@ -12,6 +13,8 @@ const MIGRATIONS: readonly string[] = [
      started  TEXT,
      exit     TEXT
    ) STRICT`,
+  `ALTER TABLE containers ADD COLUMN restart TEXT;
+   ALTER TABLE containers ADD COLUMN health TEXT;`,
 ];
 
 /**
@@ -30,7 +33,7 @@ export class ContainerRecords {
     this.#db = db;
     migrate(db);
     this.#update = db.prepare(
-      "UPDATE containers SET run=?, started=?, exit=? WHERE id=?",
+      "UPDATE containers SET run=?, started=?, exit=?, restart=?, health=? WHERE id=?",
     );
     for (const row of db.prepare("SELECT * FROM containers").all()) {
       const record = fromRow(row);
@@ -68,11 +71,28 @@ export class ContainerRecords {
     this.#records.set(id, record);
     this.#update.run(
       record.run,
-      record.started ? JSON.stringify(record.started) : null,
-      record.exit ? JSON.stringify(record.exit) : null,
+      text(record.started),
+      text(record.exit),
+      text(record.restart),
+      text(record.health),
       id,
     );
     return record;
+  }
+
+  /** Changes what it was created with. @throws {CtrError} `exists` if another has the name. */
+  configure(id: string, config: ContainerConfig): void {
+    const record = this.#records.get(id)!;
+    if (config.name !== record.config.name && this.hasName(config.name)) {
+      throw new CtrError(
+        "exists",
+        `cannot rename "${record.config.name}": the name "${config.name}" is taken`,
+        { hint: `remove the other one with: ctr rm ${config.name}` },
+      );
+    }
+    this.#db.prepare("UPDATE containers SET name=?, config=? WHERE id=?")
+      .run(config.name, JSON.stringify(config), id);
+    this.#records.set(id, { ...record, config });
   }
 
   delete(id: string): void {
@@ -82,12 +102,19 @@ export class ContainerRecords {
 }
 
 function fromRow(row: Record<string, unknown>): ContainerRecord {
+  const parsed = (name: string) => row[name] === null ? undefined : JSON.parse(row[name] as string);
   return {
-    config: JSON.parse(row.config as string),
+    config: configOf(parsed("config")),
     run: row.run as number,
-    started: row.started === null ? undefined : JSON.parse(row.started as string),
-    exit: row.exit === null ? undefined : JSON.parse(row.exit as string),
+    started: parsed("started"),
+    exit: parsed("exit"),
+    restart: restartOf(parsed("restart")),
+    health: parsed("health"),
   };
+}
+
+function text(value: unknown): string | null {
+  return value === undefined ? null : JSON.stringify(value);
 }
 
 /** The version of this folder's tables is kept beside them: other folders share the database. */

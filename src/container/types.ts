@@ -2,11 +2,13 @@ import type {
   CreateRequest,
   Device,
   Exit,
+  Health,
   HealthSpec,
   ProcessSpec,
   PublishedSocket,
   RestartPolicy,
 } from "../api/mod.ts";
+import type { RestartRecord } from "./restart_policy.ts";
 
 /** A process with nothing left to decide. */
 export interface ProcessConfig {
@@ -106,8 +108,16 @@ export interface ContainerRecord {
   readonly config: ContainerConfig;
   /** Starts so far, failed ones included. Names the run in the log. */
   readonly run: number;
-  /** The last start that succeeded. */
-  readonly started?: { readonly run: number; readonly atMs: number } | undefined;
+  /** The last start that succeeded, and what its VM was given. */
+  readonly started?: {
+    readonly run: number;
+    readonly atMs: number;
+    readonly cpus?: number | undefined;
+    readonly memoryBytes?: number | undefined;
+  } | undefined;
   /** How the last run that began has ended. */
   readonly exit?: (Exit & { readonly run: number }) | undefined;
+  readonly restart?: RestartRecord | undefined;
+  /** As it was when it last changed. */
+  readonly health?: Health | undefined;
 }

@@ -4,13 +4,18 @@ import {
   Frame,
   frameHeader,
   KillRequest,
+  PruneContainersRequest,
+  RenameRequest,
   StopRequest,
+  UpdateRequest,
+  WaitRequest,
 } from "../api/mod.ts";
 import {
   type Container,
   type Containers,
   logEnd,
   LogFollower,
+  pruneContainers,
   readTail,
 } from "../container/mod.ts";
 import type { LogPosition, ReadRecord } from "../container/mod.ts";
@@ -22,19 +27,34 @@ export function containerRoutes(containers: Containers): Route[] {
   const of = (call: Call) => containers.get(call.ref);
   return [
     route("GET /containers", async (call) => {
-      const all = await describeAll(containers.list());
-      const wanted = call.flag("all")
-        ? all
-        : all.filter(({ status }) => ["starting", "running", "stopping"].includes(status.state));
-      call.json(wanted);
+      const all = await describeAll(containers.list(), call.flag("size"));
+      const ended = (state: string) => state === "created" || state === "exited";
+      call.json(call.flag("all") ? all : all.filter(({ status }) => !ended(status.state)));
     }),
     route("POST /containers", async (call) => {
       call.json(await containers.create(await call.body(CreateRequest)), 201);
     }),
     route("GET /containers/:ref", async (call) => call.json(await of(call).describe())),
     route("DELETE /containers/:ref", async (call) => {
-      await of(call).remove(call.flag("force"));
+      await of(call).remove(call.flag("force"), { volumes: call.flag("volumes") });
       call.nothing();
+    }),
+    ...lifeRoutes(containers),
+    route("POST /containers/:ref/exec", async (call) => {
+      const { process, detach } = await call.body(ExecRequest);
+      call.json({ processId: await of(call).exec(process, detach) }, 201);
+    }),
+    route("GET /containers/:ref/logs", (call) => sendLogs(call, of(call))),
+  ];
+}
+
+/** What changes a container's life, or waits for it. */
+function lifeRoutes(containers: Containers): Route[] {
+  const of = (call: Call) => containers.get(call.ref);
+  return [
+    route("POST /containers/prune", async (call) => {
+      const { filters } = await call.body(PruneContainersRequest);
+      call.json(await pruneContainers(containers, filters));
     }),
     route("POST /containers/:ref/start", async (call) => {
       call.json(await of(call).start(call.beganAt));
@@ -44,23 +64,43 @@ export function containerRoutes(containers: Containers): Route[] {
       await of(call).stop(signal, timeoutMs);
       call.nothing();
     }),
+    route("POST /containers/:ref/restart", async (call) => {
+      const { signal, timeoutMs } = await call.body(StopRequest);
+      call.json(await of(call).restart(signal, timeoutMs));
+    }),
     route("POST /containers/:ref/kill", async (call) => {
       const { signal } = await call.body(KillRequest);
       await of(call).kill(signal);
       call.nothing();
     }),
-    route("POST /containers/:ref/wait", async (call) => call.json(await of(call).wait())),
-    route("POST /containers/:ref/exec", async (call) => {
-      const { process, detach } = await call.body(ExecRequest);
-      call.json({ processId: await of(call).exec(process, detach) }, 201);
+    route("POST /containers/:ref/pause", async (call) => {
+      await of(call).pause();
+      call.nothing();
     }),
-    route("GET /containers/:ref/logs", (call) => sendLogs(call, of(call))),
+    route("POST /containers/:ref/unpause", async (call) => {
+      await of(call).unpause();
+      call.nothing();
+    }),
+    route("POST /containers/:ref/rename", async (call) => {
+      const { name } = await call.body(RenameRequest);
+      await containers.rename(call.ref, name);
+      call.nothing();
+    }),
+    route("POST /containers/:ref/update", async (call) => {
+      call.json(await of(call).update(await call.body(UpdateRequest)));
+    }),
+    route("POST /containers/:ref/wait", async (call) => {
+      const { gone } = call;
+      const exit = await of(call).waitFor(await call.body(WaitRequest), gone);
+      if (exit) call.json(exit);
+      else call.nothing();
+    }),
   ];
 }
 
 /** One that is removed meanwhile is left out. */
-async function describeAll(containers: readonly Container[]) {
-  const all = await Promise.allSettled(containers.map((container) => container.describe()));
+async function describeAll(containers: readonly Container[], size: boolean) {
+  const all = await Promise.allSettled(containers.map((each) => each.describe({ size })));
   return all.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
 }
 

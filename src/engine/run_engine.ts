@@ -15,10 +15,12 @@ import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
 import { containerRoutes } from "./container_routes.ts";
 import { openEngineLog } from "./engine_log.ts";
+import { EventLog } from "./event_log.ts";
+import { eventRoutes } from "./event_routes.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { listen } from "./server.ts";
-import { openState } from "./state.ts";
+import { openEventState, openState } from "./state.ts";
 import { systemRoutes } from "./system_routes.ts";
 
 const IDLE_MS = 30_000;
@@ -74,6 +76,8 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     accelerator: accelerator as "auto",
   });
   const db = openState(home);
+  const eventDb = openEventState(home);
+  const events = new EventLog({ db: eventDb, log });
   const records = new ContainerRecords(db);
   const images = await openImages({
     home,
@@ -106,6 +110,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     }),
     diskBytes: config.container.disk,
     onChange: () => idle.touch(),
+    events,
   });
   const ended = Promise.withResolvers<void>();
   const version: Version = {
@@ -125,6 +130,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     routes: [
       ...systemRoutes({ version, containers, images, accelerator, shutdown: stop }),
       ...containerRoutes(containers),
+      ...eventRoutes(events),
       ...imageRoutes(images),
     ],
   });
@@ -154,6 +160,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     await adopting.catch(() => {});
     containers.release();
     await images[Symbol.asyncDispose]();
+    eventDb.close();
     db.close();
     log.info("engine ended", { pid: Deno.pid });
     unlock();

@@ -1,0 +1,32 @@
+import { isDiskFull } from "../core/mod.ts";
+import { type Context, foldersOf, removeFolder } from "./context.ts";
+import type { ContainerConfig } from "./types.ts";
+
+/**
+ * Removes a container's record, then its files: a folder without a record is swept by the next
+ * engine. Volumes that were made for it alone go last, if they are to go.
+ */
+export async function eraseContainer(
+  { home, records, volumes, log }: Context,
+  { id, mounts }: ContainerConfig,
+  options: { readonly volumes: boolean },
+): Promise<void> {
+  const folders = foldersOf(home, id);
+  try {
+    records.delete(id);
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    // What is to go makes the room that the record of it wants.
+    await Deno.remove(folders.upper);
+    records.delete(id);
+  }
+  await removeFolder(folders.root);
+  volumes.detach(id);
+  if (!options.volumes) return;
+  for (const mount of mounts) {
+    if (mount.type !== "volume" || !mount.anonymous) continue;
+    await volumes.discard(mount.volume).catch((error) => {
+      log.error("remove an anonymous volume", { volume: mount.volume, error });
+    });
+  }
+}
