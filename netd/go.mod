@@ -4,6 +4,8 @@ go 1.26.0
 
 require gvisor.dev/gvisor v0.0.0-20240916094835-a174eb65023f
 
+require github.com/miekg/dns v1.1.73
+
 require (
 	github.com/google/btree v1.1.2 // indirect
 	golang.org/x/net v0.62.0
