@@ -14,6 +14,8 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/reboot.h>
@@ -51,6 +53,64 @@ static int overlay(void) {
     if (mount("tmpfs", "/o", "tmpfs", 0, NULL) != 0) return -1;
     mkdir("/o/lower", 0755); mkdir("/o/upper", 0755); mkdir("/o/work", 0755); mkdir("/o/root", 0755);
     return mount("overlay", "/o/root", "overlay", 0, "lowerdir=/o/lower,upperdir=/o/upper,workdir=/o/work");
+}
+
+// Raises an event in a file system that nobody has changed, and waits for it as a listener would.
+struct fsevent {
+    int dir, to_dir;
+    unsigned kind, flags;
+    char name[256], to_name[256];
+};
+#define FSEVENT_FOLLOW _IOW('c', 0x71, int)
+#define FSEVENT_RAISE _IOW('c', 0x72, struct fsevent)
+
+static int raised(int listener, unsigned mask, const char *name) {
+    char bytes[4096];
+    ssize_t n = read(listener, bytes, sizeof bytes);
+    for (char *at = bytes; at < bytes + n;) {
+        struct inotify_event *event = (struct inotify_event *)at;
+        if ((event->mask & mask) == mask && event->len && !strcmp(event->name, name)) return 0;
+        at += sizeof *event + event->len;
+    }
+    errno = n < 0 ? errno : ENOMSG;
+    return -1;
+}
+
+static void probe_file_events(void) {
+    int dev = open("/dev/fsevent", O_RDONLY), listener = inotify_init1(IN_NONBLOCK);
+    probe("file event device", dev);
+    mkdir("/watched", 0755);
+    mount("tmpfs", "/watched", "tmpfs", 0, NULL);
+    mkdir("/watched/folder", 0755);
+    int dir = open("/watched", O_PATH);
+    probe("follow a file system", ioctl(dev, FSEVENT_FOLLOW, &dir));
+    inotify_add_watch(listener, "/watched", IN_ALL_EVENTS);
+    close(open("/watched/old", O_CREAT | O_WRONLY, 0600));
+    rename("/watched/old", "/watched/file");
+    char bytes[4096];
+    while (read(listener, bytes, sizeof bytes) > 0) {}
+
+    struct fsevent event = {dir, dir, 4, 0, "absent", ""};
+    ioctl(dev, FSEVENT_RAISE, &event);
+    probe("file event: delete", raised(listener, IN_DELETE, "absent"));
+    strcpy(event.name, "folder"), event.kind = 3;
+    ioctl(dev, FSEVENT_RAISE, &event);
+    probe("file event: attributes", raised(listener, IN_ATTRIB | IN_ISDIR, "folder"));
+    strcpy(event.name, "new"), event.kind = 1, event.flags = 1;
+    ioctl(dev, FSEVENT_RAISE, &event);
+    probe("file event: create", raised(listener, IN_CREATE | IN_ISDIR, "new"));
+    strcpy(event.name, "file"), event.kind = 2, event.flags = 0;
+    ioctl(dev, FSEVENT_RAISE, &event);
+    probe("file event: modify", raised(listener, IN_MODIFY, "file"));
+    strcpy(event.name, "gone"), strcpy(event.to_name, "file"), event.kind = 5;
+    ioctl(dev, FSEVENT_RAISE, &event);
+    probe("file event: rename", raised(listener, IN_MOVED_TO, "file"));
+    // What was done here is not told again, once for each time it was done.
+    strcpy(event.name, "old"), strcpy(event.to_name, "file");
+    probe("file event: own change is known", ioctl(dev, FSEVENT_RAISE, &event) == 1 ? 0 : (errno = ENOMSG, -1));
+    probe("file event: a second one is not", ioctl(dev, FSEVENT_RAISE, &event) == 0 ? 0 : (errno = EALREADY, -1));
+    strcpy(event.name, "../etc"), event.kind = 1;
+    probe("file event: a path is refused", ioctl(dev, FSEVENT_RAISE, &event) == -1 && errno == EINVAL ? 0 : -1);
 }
 
 static void say_line(const char *name, const char *path) {
@@ -100,6 +160,7 @@ int main(void) {
     mkdir("/dev/pts", 0755);
     probe("devpts", mount("devpts", "/dev/pts", "devpts", 0, "newinstance,ptmxmode=0666"));
     probe("pseudo-terminal", open("/dev/pts/ptmx", O_RDWR | O_NOCTTY));
+    probe_file_events();
     probe("seccomp filter", seccomp_filter());
     say_config();
     printf("done\n");

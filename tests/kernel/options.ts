@@ -39,6 +39,7 @@ export const NEEDED: readonly (readonly [option: string, reason: string])[] = [
   ["NET_9P_VIRTIO", "shared folders where the host has no virtiofsd"],
   ["INOTIFY_USER", "programs that watch files"],
   ["FANOTIFY", "the same for whole mounts"],
+  ["CTR_FSEVENT", "the same for what the host changes in a shared folder"],
   ["VIRTIO_MMIO", "devices of QEMU's microvm"],
   ["VIRTIO_PCI", "devices of QEMU's virt and of Virtualization.framework"],
   ["VIRTIO_BLK", "disks"],
