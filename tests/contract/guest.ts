@@ -27,7 +27,7 @@ export async function testGuest(
     return `no ${architecture} kernel: deno task kernel`;
   }
   const root = join(folder, `root-${architecture}`);
-  for (const name of ["dev", "proc", "sys", "sbin"]) {
+  for (const name of ["dev", "proc", "sys", "sbin", "share0", "share1", "share2", "share3"]) {
     await Deno.mkdir(join(root, name), { recursive: true });
   }
   try {

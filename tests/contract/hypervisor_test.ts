@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { CtrError } from "../../src/core/mod.ts";
-import type { Vm, VmConfig } from "../../src/hypervisor/mod.ts";
+import type { Hypervisor, Vm, VmConfig } from "../../src/hypervisor/mod.ts";
 import { type Subject, subject, type SubjectName } from "./subject.ts";
 
 const NAMES: readonly SubjectName[] = ["fake", "qemu amd64", "qemu arm64"];
@@ -39,6 +40,10 @@ for (const name of NAMES) {
     await realStep("a monitor that is killed is noticed", noticesCrash);
     await realStep("a flooded console stays bounded", boundsConsole);
     await realStep("ten VMs run at once", ten);
+    await step("a share that is missing fails the start with its name", namesMissingShare);
+    await realStep("folders and single files are shared, read-only by the host", sharesFolders);
+    await realStep("the same by 9p", sharesBy9p);
+    await realStep("a VM ends with the share that it has lost", endsWithLostShare);
     await realStep("a new engine adopts what a killed one started", adopts);
     await realStep("an engine killed at any moment leaves nothing unknown", killedStarter);
   });
@@ -168,6 +173,83 @@ async function manyDisks(s: Subject) {
   });
 }
 
+async function namesMissingShare(s: Subject) {
+  const config = await s.config({ shares: [{ tag: "share0", path: "/nope", readonly: false }] });
+  const error = await refused(() => s.hypervisor.start(config));
+  assert.deepEqual([error.code, error.message], [
+    "not-found",
+    'cannot share "/nope": there is no such file or folder',
+  ]);
+  await assertNothingLeft(s, config);
+}
+
+async function sharesFolders(s: Subject) {
+  await shares(s, s.hypervisor, Deno.uid() === 0 ? "virtiofs" : "9p");
+}
+
+async function sharesBy9p(s: Subject) {
+  await shares(s, s.ninep, "9p");
+}
+
+/** The guest mounts all read-write and is told nothing, so what it cannot do the host forbids. */
+async function shares(s: Subject, hypervisor: Hypervisor, type: "virtiofs" | "9p") {
+  const { config, folder } = await sharing(s);
+  const vm = await hypervisor.start(config);
+  try {
+    assert.deepEqual(Object.values(vm.shareMounts).map(({ type, file }) => [type, file]), [
+      [type, undefined],
+      [type, undefined],
+      [type, "file"],
+      [type, "file"],
+    ]);
+    (await vm.connect(PORT, { deadlineMs: s.bootMs })).destroy();
+  } finally {
+    await vm.kill();
+  }
+  const EROFS = 30;
+  const said = (await Deno.readTextFile(config.console)).replaceAll("\r", "").split("\n");
+  const line = (at: number) => said.find((each) => each.startsWith(`share${at}`))?.split(" ");
+  assert.deepEqual(line(0)?.slice(0, 5), ["share0", `${type}:`, "hello=a", "write=0", "make=0"]);
+  assert.deepEqual(line(1)?.slice(2, 5), ["hello=a+", `write=${EROFS}`, `make=${EROFS}`]);
+  assert.deepEqual(line(2)?.slice(2, 4), ["hello=a+", "write=0"]);
+  assert.deepEqual(line(2)?.slice(5), ["entries=", "file"]);
+  assert.deepEqual(line(3)?.slice(2), [
+    "hello=a++",
+    `write=${EROFS}`,
+    `make=${EROFS}`,
+    "entries=",
+    ...(line(3)?.includes("made") ? ["made"] : []),
+    "file",
+  ]);
+  assert.deepEqual(await Deno.readTextFile(join(folder, "hello")), "a++");
+  await assertNothingLeft(s, config);
+}
+
+async function sharing(s: Subject) {
+  const config = await s.config({ kernelArguments: ["test=shares"] });
+  const folder = join(config.folder, "a folder, shared");
+  await Deno.mkdir(folder);
+  await Deno.writeTextFile(join(folder, "hello"), "a");
+  await Deno.writeTextFile(join(folder, "sibling"), "");
+  const each = [folder, folder, join(folder, "hello"), join(folder, "hello")];
+  const shares = each.map((path, at) => ({ tag: `share${at}`, path, readonly: at % 2 === 1 }));
+  return { config: { ...config, shares }, folder };
+}
+
+async function endsWithLostShare(s: Subject) {
+  const { config, folder } = await sharing(s);
+  const vm = await s.hypervisor.start(config);
+  if (vm.shareMounts.share0?.type !== "virtiofs") return await vm.kill(); // 9p has no daemon
+  (await vm.connect(PORT, { deadlineMs: s.bootMs })).destroy();
+  const record = await Deno.readTextFile(join(config.folder, "virtiofsd0.pid"));
+  Deno.kill(Number.parseInt(record), "SIGKILL");
+  assert.deepEqual(await vm.wait(), {
+    how: "failed",
+    reason: `the share of "${await Deno.realPath(folder)}" was lost: its virtiofsd has ended`,
+  });
+  await assertNothingLeft(s, config);
+}
+
 async function deaf(s: Subject) {
   await withVm(s, { kernelArguments: ["test=deaf"] }, async (vm) => {
     const began = performance.now();
@@ -250,8 +332,9 @@ async function adopts(s: Subject) {
 
 async function killedStarter(s: Subject) {
   let lived = 0;
-  for (let delayMs = 0; delayMs < 60; delayMs += 4) {
-    const config = await s.config();
+  const shares = [{ tag: "share0", path: import.meta.dirname!, readonly: true }];
+  for (let delayMs = 0; delayMs < 180; delayMs += 12) {
+    const config = await s.config({ shares });
     const starter = spawnStarter(s, config);
     await starter.saw(/starting/);
     await new Promise((resolve) => setTimeout(resolve, delayMs));
@@ -324,10 +407,14 @@ async function refused(work: () => Promise<unknown>): Promise<CtrError> {
 /** No process and no socket of this VM; settled, because a half started one may just be giving up. */
 async function assertNothingLeft(s: Subject, config: VmConfig) {
   if (!s.real) return;
-  let left = await processesNamed(`ctr-${config.id}`);
+  const all = async () => [
+    ...await processesNamed(`ctr-${config.id}`),
+    ...await processesNamed(config.folder),
+  ];
+  let left = await all();
   for (let tries = 0; left.length > 0 && tries < 100; tries++) {
     await new Promise((resolve) => setTimeout(resolve, 10));
-    left = await processesNamed(`ctr-${config.id}`);
+    left = await all();
   }
   assert.deepEqual(left, []);
   const names = [...Deno.readDirSync(config.folder)].map(({ name }) => name);
@@ -339,9 +426,15 @@ async function processesNamed(word: string): Promise<number[]> {
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const words = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    if (words.split("\0").includes(word)) found.push(Number(name));
+    const named = words.split("\0").some((each) => each === word || isServed(each, word));
+    if (named) found.push(Number(name));
   }
   return found;
+}
+
+/** How virtiofsd names the share of a VM's folder. */
+function isServed(argument: string, folder: string): boolean {
+  return argument.startsWith(`source=${folder}/`) || argument.startsWith(`--shared-dir=${folder}/`);
 }
 
 async function echo(stream: Duplex, text: string): Promise<string> {

@@ -11,6 +11,8 @@ import { type TestGuest, testGuest } from "./guest.ts";
 /** A driver under test, with a guest that says "guest is up" and sends back what it is sent. */
 export interface Subject extends AsyncDisposable {
   readonly hypervisor: Hypervisor;
+  /** The same, made to share by 9p. */
+  readonly ninep: Hypervisor;
   readonly stateFolder: string;
   /** Real processes: what a fake has no counterpart of is tested with these alone. */
   readonly real: boolean;
@@ -41,26 +43,30 @@ async function make(name: SubjectName, root: string): Promise<Subject | string> 
       guest: (stream) => void stream.pipe(stream),
     });
     const guest = { kernel: empty, bootDisk: empty };
-    return from({ root, hypervisor, guest, architecture: "amd64", real: false });
+    const ninep = hypervisor;
+    return from({ root, hypervisor, ninep, guest, architecture: "amd64", real: false });
   }
   const architecture = name === "qemu amd64" ? "amd64" : "arm64";
   const guest = await testGuest(architecture, root);
   if (typeof guest === "string") return guest;
   const stateFolder = join(root, "state");
   // Emulation runs everywhere; the suite judges the driver, not the host's KVM.
-  const hypervisor = new QemuHypervisor({ stateFolder, accelerator: "tcg", transport: "serial" });
-  return from({ root, hypervisor, guest, architecture, real: true });
+  const options = { stateFolder, accelerator: "tcg", transport: "serial" } as const;
+  const hypervisor = new QemuHypervisor(options);
+  const ninep = new QemuHypervisor({ ...options, shares: "9p" });
+  return from({ root, hypervisor, ninep, guest, architecture, real: true });
 }
 
 interface Parts {
   readonly root: string;
   readonly hypervisor: Hypervisor;
+  readonly ninep: Hypervisor;
   readonly guest: TestGuest;
   readonly architecture: Architecture;
   readonly real: boolean;
 }
 
-function from({ root, hypervisor, guest, architecture, real }: Parts): Subject {
+function from({ root, hypervisor, ninep, guest, architecture, real }: Parts): Subject {
   let count = 0;
   const configIn = async (folder: string, changes: Partial<VmConfig>): Promise<VmConfig> => {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -80,6 +86,7 @@ function from({ root, hypervisor, guest, architecture, real }: Parts): Subject {
   };
   return {
     hypervisor,
+    ninep,
     stateFolder: join(root, "state"),
     real,
     bootMs: 60_000,

@@ -35,7 +35,7 @@ export class FakeHypervisor implements Hypervisor {
     return Promise.resolve({
       balloon: true,
       save: false,
-      shares: false,
+      shares: true,
       nestedVirtualization: false,
       parallelCpus: true,
       architectures: ["amd64", "arm64"],
@@ -59,6 +59,12 @@ export class FakeHypervisor implements Hypervisor {
         throw new CtrError("unavailable", `cannot start VM "${config.id}": cannot read "${path}"`, {
           cause,
         });
+      });
+    }
+    for (const { path } of config.shares ?? []) {
+      await Deno.stat(path).catch((cause) => {
+        const message = `cannot share "${path}": there is no such file or folder`;
+        throw new CtrError("not-found", message, { cause });
       });
     }
     await Deno.writeTextFile(config.console, this.#options.console ?? "", { append: true });

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { CtrError } from "../../core/mod.ts";
 import type { Architecture, Disk, Nic, VmConfig } from "../hypervisor.ts";
+import type { ShareDevice } from "./shares.ts";
 
 /** Names in the VM's folder, where QEMU is started, so that no path is too long for a socket. */
 export const SOCKETS = { monitor: "qmp.sock", rpc: "rpc.sock", console: "console.sock" } as const;
@@ -17,6 +18,7 @@ export interface HostChoices {
   readonly cid?: number | undefined;
   /** See `tscKhz()`: spares an emulated x86 guest the measurement. */
   readonly tscKhz?: number | undefined;
+  readonly shares?: readonly ShareDevice[] | undefined;
 }
 
 /**
@@ -31,6 +33,7 @@ export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
     ...machine(config, host),
     ...["-m", `${mebibytes(config.memoryBytes)}M`, "-smp", String(config.cpus)],
+    ...memory(config, host),
     ...["-kernel", absolute(config.kernel), "-append", commandLine(config, host)],
     ...["-chardev", `socket,id=qmp,path=${SOCKETS.monitor},server=on,wait=off`],
     ...["-mon", "chardev=qmp,mode=control"],
@@ -43,6 +46,7 @@ export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
     ...["-device", "virtio-balloon-device,free-page-reporting=on,deflate-on-oom=on"],
     ...disks(config),
     ...config.nics.flatMap(nic),
+    ...(host.shares ?? []).flatMap(share),
     ...["-sandbox", SANDBOX],
   ];
 }
@@ -52,7 +56,8 @@ const SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecont
 
 function machine({ architecture }: VmConfig, host: HostChoices): string[] {
   const { accelerator, tscKhz } = host;
-  const ram = "mem-merge=off,dump-guest-core=off";
+  const backend = hasVirtiofs(host) ? ",memory-backend=ram" : "";
+  const ram = `mem-merge=off,dump-guest-core=off${backend}`;
   // The modern virtio-mmio interface; legacy is the default of these machines' transports.
   const modern = ["-global", "virtio-mmio.force-legacy=false"];
   if (architecture === "arm64") {
@@ -78,6 +83,17 @@ function machine({ architecture }: VmConfig, host: HostChoices): string[] {
     "max,-svm,-erms,-fsrm",
     ...modern,
   ];
+}
+
+/** virtiofsd reads and writes the guest's memory, so it must be memory that can be shared. */
+function memory(config: VmConfig, host: HostChoices): string[] {
+  if (!hasVirtiofs(host)) return [];
+  const size = `${mebibytes(config.memoryBytes)}M`;
+  return ["-object", `memory-backend-memfd,id=ram,size=${size},share=on`];
+}
+
+function hasVirtiofs({ shares }: HostChoices): boolean {
+  return shares?.some(({ transport }) => transport === "virtiofs") ?? false;
 }
 
 const EMULATE = ["-accel", "tcg,thread=multi,tb-size=128"];
@@ -138,6 +154,29 @@ function nic(nic: Nic, at: number): string[] {
     ? `user,id=nic${at}`
     : `stream,id=nic${at},server=off,addr.type=unix,addr.path=${nicSocket(at)}`;
   return ["-netdev", backend, "-device", `virtio-net-device,netdev=nic${at},mac=${nic.mac}`];
+}
+
+/**
+ * 9p: files of several file systems get different inode numbers. Where owners cannot be set on the host
+ * they are kept in extended attributes, and the guest sees them; the host sees files of its own user.
+ */
+function share(device: ShareDevice, at: number): string[] {
+  const { tag } = device;
+  if (device.transport === "virtiofs") {
+    return [
+      ...["-chardev", `socket,id=share${at},path=${device.socket}`],
+      ...["-device", `vhost-user-fs-device,chardev=share${at},tag=${tag},queue-size=1024`],
+    ];
+  }
+  const owners = device.privileged
+    ? "security_model=passthrough"
+    : "security_model=mapped-xattr,fmode=0644,dmode=0755";
+  const access = device.readonly ? ",readonly=on" : "";
+  const path = escapeCommas(device.path);
+  return [
+    ...["-fsdev", `local,id=share${at},path=${path},${owners},multidevs=remap${access}`],
+    ...["-device", `virtio-9p-device,fsdev=share${at},mount_tag=${tag}`],
+  ];
 }
 
 /** The link in the VM's folder to the switch of its NIC number `at`. */

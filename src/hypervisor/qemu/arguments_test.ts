@@ -48,6 +48,22 @@ Deno.test("qemuArguments()", async (t) => {
     assert.match(words({ architecture: "arm64" }, { accelerator: "tcg" }), /-M virt,gic-version=2/);
     assert.match(words({ architecture: "arm64" }, { accelerator: "kvm" }), /gic-version=host/);
   });
+  await t.step(
+    "shares memory with virtiofsd alone, and keeps owners where it cannot set them",
+    () => {
+      const virtiofs = { transport: "virtiofs", tag: "m0", socket: "share0.sock" } as const;
+      const ninep = { transport: "9p", tag: "m0", path: "/a,b", readonly: true } as const;
+      const shared = words({}, { accelerator: "tcg", shares: [virtiofs] });
+      assert.match(shared, /-M microvm,[^ ]*,memory-backend=ram/);
+      assert.match(shared, /memory-backend-memfd,id=ram,size=512M,share=on/);
+      assert.match(shared, /vhost-user-fs-device,chardev=share0,tag=m0/);
+      const root = words({}, { accelerator: "tcg", shares: [{ ...ninep, privileged: true }] });
+      assert.match(root, /path=\/a,,b,security_model=passthrough,[^ ]*readonly=on/);
+      assert.doesNotMatch(root, /memory-backend/);
+      const user = words({}, { accelerator: "tcg", shares: [{ ...ninep, privileged: false }] });
+      assert.match(user, /security_model=mapped-xattr/);
+    },
+  );
   await t.step("refuses a serial, an address or a size that QEMU would misread", () => {
     const disks = [{ path: "/a", readonly: true, serial: "a,b" }];
     assert.throws(() => words({ disks }, { accelerator: "tcg" }), /cannot attach a disk/);

@@ -8,8 +8,8 @@ import { DAEMON } from "./record.ts";
  */
 const LOG_BYTES = 256 * 1024;
 
-export async function trimLog(folder: string): Promise<void> {
-  const path = logPath(folder);
+export async function trimLog(folder: string, name = DAEMON): Promise<void> {
+  const path = logPath(folder, name);
   try {
     if ((await Deno.stat(path)).size > LOG_BYTES) await Deno.truncate(path);
   } catch {
@@ -17,9 +17,9 @@ export async function trimLog(folder: string): Promise<void> {
   }
 }
 
-/** The last thing QEMU said, without its own name. */
-export async function lastLogLine(folder: string): Promise<string | undefined> {
-  const text = await Deno.readTextFile(logPath(folder)).catch(() => "");
+/** The last thing QEMU said, or another program of the VM, without its own name. */
+export async function lastLogLine(folder: string, name = DAEMON): Promise<string | undefined> {
+  const text = await Deno.readTextFile(logPath(folder, name)).catch(() => "");
   const line = text.split("\n").filter((each) => each.trim() !== "").at(-1);
   return line?.replace(/^qemu-system-\w+: /, "").slice(0, 300);
 }
@@ -33,6 +33,6 @@ export async function clearSockets(folder: string): Promise<void> {
   }
 }
 
-function logPath(folder: string): string {
-  return join(folder, `${DAEMON}.log`);
+function logPath(folder: string, name: string): string {
+  return join(folder, `${name}.log`);
 }

@@ -1,6 +1,13 @@
 import { isAbsolute, join } from "node:path";
 import { CtrError, isCtrError } from "../../core/mod.ts";
-import { findDaemon, hostArchitecture, killDaemon, startDaemon, tscKhz } from "../../host/mod.ts";
+import {
+  type Daemon,
+  findDaemon,
+  hostArchitecture,
+  killDaemon,
+  startDaemon,
+  tscKhz,
+} from "../../host/mod.ts";
 import type { Architecture, Features, Finding, Hypervisor, Vm, VmConfig } from "../hypervisor.ts";
 import {
   type AcceleratorChoice,
@@ -12,12 +19,23 @@ import { findBinary } from "./binary.ts";
 import { doctor } from "./doctor.ts";
 import { clearSockets } from "./leftovers.ts";
 import { DAEMON, readRecord, writeRecord } from "./record.ts";
+import { endShareDaemons, type ShareDaemon, startShareDaemons } from "./share_daemons.ts";
+import {
+  linkSingleFile,
+  type PlannedShare,
+  planShares,
+  shareDevice,
+  type ShareTransport,
+} from "./shares.ts";
+import { findVirtiofsd, type Virtiofsd } from "./virtiofsd.ts";
 import { QemuVm } from "./vm.ts";
 import { hasVhostVsock, isCidTaken, randomCid } from "./vsock.ts";
 
 export interface QemuOptions extends AcceleratorOptions {
   /** `auto`: vsock where `/dev/vhost-vsock` can be used, else a virtio-serial port. */
   readonly transport?: "auto" | "vsock" | "serial";
+  /** How folders are shared. `auto`: virtiofs where virtiofsd can run, else 9p. */
+  readonly shares?: ShareTransport;
 }
 
 /** CIDs are picked at random from 2³¹; a second collision in a row is not chance. */
@@ -40,7 +58,7 @@ export class QemuHypervisor implements Hypervisor {
     return {
       balloon: true,
       save: false,
-      shares: false,
+      shares: true,
       nestedVirtualization: false,
       parallelCpus: accelerator === "kvm" || own === "arm64",
       architectures: own === "amd64" ? ["amd64", "arm64"] : ["arm64", "amd64"],
@@ -65,11 +83,13 @@ export class QemuHypervisor implements Hypervisor {
     const { accelerator } = await this.#accelerator(config.architecture);
     const transport = this.#options.transport ?? "auto";
     const vsock = transport === "auto" ? await hasVhostVsock() : transport === "vsock";
+    const sharing = await this.#sharing(config);
     for (let attempt = 1;; attempt++) {
       const cid = vsock ? randomCid() : undefined;
-      const args = qemuArguments(config, { accelerator, cid, tscKhz: tscKhz() });
+      const shares = sharing.shares.map((share) => shareDevice(share, config.folder));
+      const args = qemuArguments(config, { accelerator, cid, tscKhz: tscKhz(), shares });
       try {
-        return await startQemu(config, binary.path, args, { accelerator, cid });
+        return await startQemu(config, binary.path, args, { accelerator, cid, sharing });
       } catch (error) {
         const again = isCtrError(error, "unavailable") && isCidTaken(error.message);
         if (!again || attempt === CID_ATTEMPTS) throw error;
@@ -85,6 +105,7 @@ export class QemuHypervisor implements Hypervisor {
     if (record === undefined) return undefined;
     const daemon = await findDaemon(folder, DAEMON);
     if (daemon === undefined) {
+      await endShareDaemons(folder, record.shares.length);
       await clearSockets(folder);
       return undefined;
     }
@@ -94,6 +115,23 @@ export class QemuHypervisor implements Hypervisor {
       if (isCtrError(error, "unavailable")) return undefined; // it ended just now
       throw error;
     }
+  }
+
+  async #sharing({ shares = [] }: VmConfig): Promise<Sharing> {
+    if (shares.length === 0) return { shares: [] };
+    const wanted = this.#options.shares ?? "auto";
+    const program = wanted === "9p" ? undefined : await findVirtiofsd();
+    if (wanted === "virtiofs" && program === undefined) {
+      throw new CtrError(
+        "unavailable",
+        "cannot share a folder by virtiofs: virtiofsd cannot run here",
+        {
+          hint: "it needs to be installed, and root; 9p needs neither",
+        },
+      );
+    }
+    const planned = await planShares(shares, program ? "virtiofs" : "9p");
+    return { shares: planned, ...(program && { program }) };
   }
 
   #accelerator(architecture: Architecture): Promise<AcceleratorChoice> {
@@ -106,12 +144,18 @@ export class QemuHypervisor implements Hypervisor {
   }
 }
 
+/** What a VM shares, and by which program if that takes one. */
+interface Sharing {
+  readonly shares: readonly PlannedShare[];
+  readonly program?: Virtiofsd;
+}
+
 /** Each step leaves what `adopt()` can judge: first the facts, then the claim, then QEMU itself. */
 async function startQemu(
   config: VmConfig,
   command: string,
   args: readonly string[],
-  choices: { accelerator: "kvm" | "tcg"; cid: number | undefined },
+  choices: { accelerator: "kvm" | "tcg"; cid: number | undefined; sharing: Sharing },
 ): Promise<Vm> {
   const { folder, id } = config;
   for (const [at, nic] of config.nics.entries()) {
@@ -126,16 +170,36 @@ async function startQemu(
     ...(choices.cid !== undefined && { cid: choices.cid }),
     console: config.console,
     startedMs: Date.now(),
+    shares: choices.sharing.shares.map(({ at: _at, ...share }) => share),
   };
+  if (await Deno.lstat(join(folder, `${DAEMON}.claim`)).then(() => true, () => false)) {
+    throw new CtrError(
+      "exists",
+      `cannot start VM "${id}": "${folder}" holds the record of another`,
+    );
+  }
   await writeRecord(folder, record);
-  const daemon = await startDaemon({ folder, name: DAEMON, command, args });
+  const shareDaemons = await beginSharing(folder, choices.sharing);
+  let daemon: Daemon | undefined;
   try {
-    return await QemuVm.open(folder, record, daemon);
+    daemon = await startDaemon({ folder, name: DAEMON, command, args });
+    return await QemuVm.open(folder, record, daemon, shareDaemons);
   } catch (error) {
-    await killDaemon(daemon, 5000);
+    if (daemon) await killDaemon(daemon, 5000);
+    await endShareDaemons(folder, record.shares.length);
     await clearSockets(folder);
     throw isCtrError(error)
       ? error
       : new CtrError("unavailable", `cannot start VM "${id}"`, { cause: error });
   }
+}
+
+/** @returns The daemons that serve the shares; none for 9p, which QEMU itself serves. */
+async function beginSharing(
+  folder: string,
+  { shares, program }: Sharing,
+): Promise<readonly ShareDaemon[]> {
+  if (program) return await startShareDaemons(folder, shares, program);
+  for (const share of shares) if (share.single) await linkSingleFile(share, folder);
+  return [];
 }

@@ -14,6 +14,14 @@ const Record = z.object({
   cid: z.number().int().min(3).optional(),
   console: z.string(),
   startedMs: z.number(),
+  /** In the order of their devices. */
+  shares: z.array(z.object({
+    tag: z.string(),
+    path: z.string(),
+    readonly: z.boolean(),
+    single: z.boolean(),
+    transport: z.enum(["virtiofs", "9p"]),
+  })).default([]),
 });
 export type VmRecord = z.infer<typeof Record>;
 

@@ -16,6 +16,15 @@ import { clearSockets, lastLogLine, trimLog } from "./leftovers.ts";
 import { Qmp, type QmpEvent } from "./qmp.ts";
 import { DAEMON, type VmRecord } from "./record.ts";
 import { beginSession } from "./serial.ts";
+import {
+  daemonName,
+  endShareDaemons,
+  findShareDaemons,
+  firstLost,
+  settleShareDaemons,
+  type ShareDaemon,
+} from "./share_daemons.ts";
+import { shareMount } from "./shares.ts";
 import { connectVsock } from "./vsock.ts";
 
 /** The one port that a guest has behind virtio-serial. */
@@ -33,7 +42,7 @@ export class QemuVm implements Vm {
   readonly id: string;
   readonly pid: number;
   readonly accelerator: string;
-  readonly shareMounts: Vm["shareMounts"] = {};
+  readonly shareMounts: Vm["shareMounts"];
   timing: { readonly startedMs: number; readonly spawnedMs: number };
   #folder: string;
   #record: VmRecord;
@@ -46,19 +55,31 @@ export class QemuVm implements Vm {
   /** Aborted once QEMU has ended. */
   #gone = new AbortController();
   #shutdown: QmpEvent | undefined;
+  #shareDaemons: readonly ShareDaemon[];
+  /** What the share was of whose daemon has ended under the guest. */
+  #lostShare: string | undefined;
   #rpc: Socket | undefined;
   #ticker: ReturnType<typeof setInterval>;
 
-  private constructor(folder: string, record: VmRecord, daemon: Daemon) {
+  private constructor(
+    folder: string,
+    record: VmRecord,
+    daemon: Daemon,
+    shareDaemons: readonly ShareDaemon[],
+  ) {
     this.#folder = folder;
     this.#record = record;
     this.#daemon = daemon;
     this.id = record.id;
     this.pid = daemon.pid;
     this.accelerator = record.accelerator;
+    this.shareMounts = Object.fromEntries(
+      record.shares.map((share) => [share.tag, shareMount(share)]),
+    );
+    this.#shareDaemons = shareDaemons;
     this.timing = { startedMs: record.startedMs, spawnedMs: Date.now() };
     this.#console = new ConsoleLog(join(folder, SOCKETS.console), record.console);
-    this.#ticker = setInterval(() => void trimLog(folder), TRIM_LOG_MS);
+    this.#ticker = setInterval(() => this.#trimLogs(), TRIM_LOG_MS);
     Deno.unrefTimer(this.#ticker);
     this.#exit = Promise.resolve({ how: "stopped" }); // until #open
   }
@@ -66,10 +87,20 @@ export class QemuVm implements Vm {
   /**
    * Connects to the QEMU that `daemon` is and waits until all its devices exist.
    *
+   * @param started The daemons of its shares, if they are ours; else they are looked for.
    * @throws {CtrError} `unavailable` with QEMU's own last words if it ends first; `timeout`.
    */
-  static async open(folder: string, record: VmRecord, daemon: Daemon): Promise<QemuVm> {
-    const vm = new QemuVm(folder, record, daemon);
+  static async open(
+    folder: string,
+    record: VmRecord,
+    daemon: Daemon,
+    started?: readonly ShareDaemon[],
+  ): Promise<QemuVm> {
+    const served = record.shares.filter(({ transport }) => transport === "virtiofs");
+    const found = started ?? await findShareDaemons(folder, served.map(({ path }) => path));
+    const living = found.flatMap(({ path, daemon }) => daemon ? [{ path, daemon }] : []);
+    const vm = new QemuVm(folder, record, daemon, living);
+    vm.#lostShare = found.find(({ daemon }) => daemon === undefined)?.path;
     const gone = new AbortController();
     daemon.status?.then(() => gone.abort());
     try {
@@ -86,6 +117,7 @@ export class QemuVm implements Vm {
       });
     }
     vm.#exit = vm.#watch();
+    vm.#watchShares();
     vm.timing = { startedMs: record.startedMs, spawnedMs: Date.now() };
     return vm;
   }
@@ -156,6 +188,7 @@ export class QemuVm implements Vm {
   release(): void {
     this.#released = true;
     this.#daemon.unref?.();
+    for (const { daemon } of this.#shareDaemons) daemon.unref?.();
     this.#letGo();
   }
 
@@ -165,6 +198,22 @@ export class QemuVm implements Vm {
     this.#rpc?.destroy();
     this.#console.close();
     this.#qmp?.close();
+  }
+
+  #trimLogs(): void {
+    void trimLog(this.#folder);
+    this.#shareDaemons.forEach((_, at) => void trimLog(this.#folder, daemonName(at)));
+  }
+
+  /** Without its daemon whoever touches the share hangs for ever, so the VM ends with it. */
+  #watchShares(): void {
+    if (this.#lostShare !== undefined) return void killDaemon(this.#daemon, GONE_DEADLINE_MS);
+    if (this.#shareDaemons.length === 0) return;
+    firstLost(this.#shareDaemons, this.#gone.signal).then(async ({ path }) => {
+      if (this.#released || await endsSoon(this.#daemon)) return; // they end with QEMU
+      this.#lostShare = path;
+      await killDaemon(this.#daemon, GONE_DEADLINE_MS);
+    }).catch(() => {});
   }
 
   #execute(command: string, args: Record<string, unknown> = {}): Promise<unknown> {
@@ -233,12 +282,18 @@ export class QemuVm implements Vm {
     await withDeadline("reading the console", 1000, () => this.#console.done).catch(() => {});
     this.#letGo();
     const exit = await this.#howItEnded();
+    await settleShareDaemons(this.#shareDaemons).catch(() => {});
+    await endShareDaemons(this.#folder, this.#record.shares.length).catch(() => {});
     await clearSockets(this.#folder);
     return exit;
   }
 
   async #howItEnded(): Promise<VmExit> {
     if (this.#endedByUs) return { how: "stopped" };
+    if (this.#lostShare !== undefined) {
+      const reason = `the share of "${this.#lostShare}" was lost: its virtiofsd has ended`;
+      return { how: "failed", reason };
+    }
     const status = await this.#daemon.status;
     const words = await lastWords(this.#record.console);
     const tail = words === undefined ? "" : `; its last words: ${words}`;

@@ -1,5 +1,7 @@
 // The guest of the contract suite: says what it sees on its console, then sends back every byte of
 // its port. A word on the kernel's command line makes it misbehave.
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,36 @@ static int slurp(const char *path, char *to, int size) {
     return n;
 }
 
+// Mounts a share read-write, whatever the host said of it, and tells what is in it and whether it can be
+// written: "share0 virtiofs: hello=... write=0 make=30 entries= hello".
+static void say_share(int at) {
+    char tag[16], place[16], path[64], text[128], entries[512] = "", line[1024];
+    const char *type = "virtiofs";
+    snprintf(tag, sizeof tag, "share%d", at);
+    snprintf(place, sizeof place, "/share%d", at);
+    if (mount(tag, place, type, 0, 0) != 0) {
+        type = "9p";
+        if (mount(tag, place, type, 0, "trans=virtio,version=9p2000.L") != 0) return;
+    }
+    DIR *folder = opendir(place);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        if (entry->d_name[0] == '.') continue;
+        strncat(entries, " ", sizeof entries - strlen(entries) - 1);
+        strncat(entries, entry->d_name, sizeof entries - strlen(entries) - 1);
+    }
+    if (folder) closedir(folder);
+    snprintf(path, sizeof path, "%s%s", place, strstr(entries, " file") ? "/file" : "/hello");
+    slurp(path, text, sizeof text);
+    int file = open(path, O_WRONLY | O_APPEND), wrote = file < 0 ? errno : 0;
+    if (file >= 0 && write(file, "+", 1) != 1) wrote = errno;
+    if (file >= 0) close(file);
+    snprintf(path, sizeof path, "%s/made", place);
+    int made = open(path, O_CREAT | O_WRONLY, 0600), refused = made < 0 ? errno : 0;
+    if (made >= 0) close(made);
+    snprintf(line, sizeof line, "%s %s: hello=%s write=%d make=%d entries=%s\n", tag, type, text, wrote, refused, entries);
+    say(line);
+}
+
 int main(void) {
     char path[128], line[256], words[4096];
     mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
@@ -34,6 +66,7 @@ int main(void) {
         say(line);
     }
     slurp("/proc/cmdline", words, sizeof words);
+    if (strstr(words, "test=shares")) for (int at = 0; at < 4; at++) say_share(at);
     if (strstr(words, "test=panic")) return 1;
     if (strstr(words, "test=restart")) reboot(RB_AUTOBOOT);
     if (strstr(words, "test=deaf")) for (;;) pause();
