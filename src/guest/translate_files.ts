@@ -93,6 +93,7 @@ const EVENT_KINDS: Readonly<Record<FileEvent["kind"], FileEventKind>> = {
   attributes: FileEventKind.ATTRIBUTES,
   delete: FileEventKind.DELETE,
   rename: FileEventKind.RENAME,
+  written: FileEventKind.WRITTEN,
 };
 
 export function fileEventMessage({ kind, path, to = "", folder }: FileEvent) {

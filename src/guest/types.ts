@@ -153,7 +153,8 @@ export interface TopProcess {
 }
 
 export interface FileEvent {
-  readonly kind: "create" | "modify" | "attributes" | "delete" | "rename";
+  /** `written`: whoever wrote it has closed it. */
+  readonly kind: "create" | "modify" | "attributes" | "delete" | "rename" | "written";
   /** Below the mount. */
   readonly path: string;
   /** Of a rename. */

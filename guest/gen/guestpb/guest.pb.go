@@ -21,6 +21,7 @@ const (
 	FileEventKind_FILE_EVENT_KIND_ATTRIBUTES  FileEventKind = 3
 	FileEventKind_FILE_EVENT_KIND_DELETE      FileEventKind = 4
 	FileEventKind_FILE_EVENT_KIND_RENAME      FileEventKind = 5
+	FileEventKind_FILE_EVENT_KIND_WRITTEN     FileEventKind = 6
 )
 
 // The methods of ctr.guest.v1.Guest, as HTTP/2 paths.
@@ -966,6 +967,7 @@ func (m *OutputRequest) Decode(data []byte) error {
 type OutputEvent struct {
 	Data *OutputData
 	Exit *Exit
+	End  *Empty
 }
 
 // Append appends the encoded message to b.
@@ -975,6 +977,9 @@ func (m *OutputEvent) Append(b []byte) []byte {
 	}
 	if m.Exit != nil {
 		b = wire.AppendMessage(b, 2, m.Exit)
+	}
+	if m.End != nil {
+		b = wire.AppendMessage(b, 3, m.End)
 	}
 	return b
 }
@@ -992,6 +997,10 @@ func (m *OutputEvent) Decode(data []byte) error {
 			v := new(Exit)
 			r.Message(v)
 			m.Exit = v
+		case 3:
+			v := new(Empty)
+			r.Message(v)
+			m.End = v
 		default:
 			r.Skip()
 		}
