@@ -46,10 +46,13 @@ type echo struct {
 }
 
 // take returns true if the frame is an echo request for somebody outside, and sees to its answer.
-func (e *echoes) take(from *fabric.Port, data []byte) bool {
+func (e *echoes) take(data []byte) bool {
 	question, ok := readEcho(data)
 	if !ok || e.gateway.owns(question.to) || !question.to.IsGlobalUnicast() {
 		return false
+	}
+	if !e.gateway.outside.MayPing(question.from, question.to) {
+		return true
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()

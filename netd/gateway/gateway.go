@@ -33,13 +33,19 @@ type Config struct {
 	MTU        uint32
 }
 
-// Outside is what guests reach through the gateway. Flow names the guest and what it asks for.
+// Outside is what guests reach through the gateway.
 type Outside interface {
-	// Dial connects to what a guest asks for.
-	//
-	// A refusal of the far end is told to the guest as one; every other error as unreachable.
+	// Dial connects to what a guest asks for. ErrAskName: the guest's first words decide.
 	Dial(ctx context.Context, flow Flow) (net.Conn, error)
+	// DialNamed reads the first words of the guest and connects to what it asks for, or not. The guest's connection
+	// that it returns begins with those words again.
+	DialNamed(ctx context.Context, flow Flow, guest net.Conn) (again, far net.Conn, err error)
+	// MayPing tells whether a guest's echoes go out.
+	MayPing(from, to netip.Addr) bool
 }
+
+// ErrAskName is a connection that cannot be judged before the guest has said whom it means.
+var ErrAskName = errors.New("the guest must say a name first")
 
 // Flow is what a guest asks for.
 type Flow struct {
@@ -125,10 +131,25 @@ func (g *Gateway) owns(address netip.Addr) bool {
 func (g *Gateway) MAC() fabric.MAC { return g.config.MAC }
 
 // Deliver takes a guest's frame.
-func (g *Gateway) Deliver(from *fabric.Port, data []byte) {
-	if !g.echoes.take(from, data) {
+func (g *Gateway) Deliver(_ *fabric.Port, data []byte) {
+	if !g.echoes.take(data) {
 		g.link.deliver(data)
 	}
+}
+
+// Listen takes connections and datagrams of the guests at a port of the gateway's own address.
+func (g *Gateway) Listen(at netip.AddrPort) (net.PacketConn, net.Listener, error) {
+	address := fullAddress(at)
+	packets, err := gonet.DialUDP(g.stack, &address, nil, networkProtocol(at.Addr()))
+	if err != nil {
+		return nil, nil, err
+	}
+	listener, err := gonet.ListenTCP(g.stack, address, networkProtocol(at.Addr()))
+	if err != nil {
+		_ = packets.Close()
+		return nil, nil, err
+	}
+	return packets, listener, nil
 }
 
 // DialGuest connects to a guest from the gateway's own address.

@@ -56,6 +56,12 @@ func (l *loopback) Dial(ctx context.Context, flow Flow) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, flow.Network, netip.AddrPortFrom(netip.MustParseAddr(host), flow.To.Port()).String())
 }
 
+func (l *loopback) DialNamed(context.Context, Flow, net.Conn) (net.Conn, net.Conn, error) {
+	return nil, nil, errors.New("never asked for")
+}
+
+func (l *loopback) MayPing(netip.Addr, netip.Addr) bool { return true }
+
 // world is a network with one guest, which is a stack of its own at the far end of a socket.
 type world struct {
 	*Gateway

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"time"
@@ -28,7 +29,7 @@ func (g *Gateway) openTCP(request *tcp.ForwarderRequest) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	far, err := g.outside.Dial(ctx, flow)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrAskName) {
 		request.Complete(true)
 		return
 	}
@@ -36,11 +37,22 @@ func (g *Gateway) openTCP(request *tcp.ForwarderRequest) {
 	endpoint, failed := request.CreateEndpoint(&queue)
 	request.Complete(false)
 	if failed != nil {
-		_ = far.Close()
+		if far != nil {
+			_ = far.Close()
+		}
 		return
 	}
 	endpoint.SocketOptions().SetKeepAlive(true)
-	Splice(gonet.NewTCPConn(&queue, endpoint), far)
+	var near net.Conn = gonet.NewTCPConn(&queue, endpoint)
+	if far == nil {
+		again, named, err := g.outside.DialNamed(ctx, flow, near)
+		if err != nil {
+			endpoint.Abort()
+			return
+		}
+		near, far = again, named
+	}
+	Splice(near, far)
 }
 
 // HalfCloser is a connection whose directions end apart.

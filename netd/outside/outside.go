@@ -1,0 +1,127 @@
+// Package outside is what the guests of one network may reach, by the host's own sockets.
+package outside
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"ctr/netd/gateway"
+	"ctr/netd/policy"
+)
+
+// ErrDenied is what no guest of this network, or not this guest, may reach.
+var ErrDenied = errors.New("not allowed")
+
+// World of one network.
+type World struct {
+	Policy *policy.Policy
+	// Internal networks lead nowhere.
+	Internal bool
+	// HostAccess lets guests reach services of the host: those bound to its loopback by the addresses of Host, the
+	// others by the host's own addresses.
+	HostAccess bool
+	// Host is by which guests reach the host's loopback, one of each family.
+	Host []netip.Addr
+	// Network is the guests' own prefixes: an address of them that no guest has is nobody's.
+	Network []netip.Prefix
+}
+
+// Dial connects to what a guest asks for.
+func (w *World) Dial(ctx context.Context, flow gateway.Flow) (net.Conn, error) {
+	if w.isHost(flow.To.Addr()) {
+		if !w.HostAccess || w.Internal {
+			return nil, ErrDenied
+		}
+		return dialLoopback(ctx, flow)
+	}
+	if !w.mayReach(flow.To.Addr()) {
+		return nil, ErrDenied
+	}
+	switch w.Policy.Flow(flow.From.Addr(), flow.Network, flow.To) {
+	case policy.Allowed:
+		return dial(ctx, flow.Network, flow.To)
+	case policy.ByName:
+		return nil, gateway.ErrAskName
+	}
+	return nil, ErrDenied
+}
+
+// DialNamed connects to what a guest asks for by name.
+func (w *World) DialNamed(ctx context.Context, flow gateway.Flow, guest net.Conn) (again, far net.Conn, err error) {
+	again, name, err := policy.PeekName(guest)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !w.Policy.Name(flow.From.Addr(), flow.To, name) {
+		return nil, nil, ErrDenied
+	}
+	far, err = dial(ctx, flow.Network, flow.To)
+	return again, far, err
+}
+
+// MayPing tells whether a guest's echoes go out: where names or ports decide, they do not.
+func (w *World) MayPing(from, to netip.Addr) bool {
+	return w.mayReach(to) && !w.isHost(to) && w.Policy.Flow(from, "icmp", netip.AddrPortFrom(to, 0)) == policy.Allowed
+}
+
+func (w *World) isHost(address netip.Addr) bool {
+	for _, each := range w.Host {
+		if each == address {
+			return true
+		}
+	}
+	return false
+}
+
+// mayReach leaves out what is not the world: this machine unless it is allowed, the network itself, and link-local
+// addresses, at one of which clouds hand out a machine's credentials.
+func (w *World) mayReach(to netip.Addr) bool {
+	if w.Internal || !to.IsGlobalUnicast() || to.IsLoopback() {
+		return false
+	}
+	for _, prefix := range w.Network {
+		if prefix.Contains(to) {
+			return false
+		}
+	}
+	return w.HostAccess || !isOwn(to)
+}
+
+// isOwn tells whether an address is one of this machine's.
+func isOwn(address netip.Addr) bool {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return true // what cannot be told apart is not let through
+	}
+	for _, each := range all {
+		if prefix, err := netip.ParsePrefix(each.String()); err == nil && prefix.Addr().Unmap() == address {
+			return true
+		}
+	}
+	return false
+}
+
+// dialLoopback: a service of "localhost" may listen at one of its two addresses alone.
+func dialLoopback(ctx context.Context, flow gateway.Flow) (net.Conn, error) {
+	addresses := []string{"127.0.0.1", "::1"}
+	if flow.To.Addr().Is6() && flow.Network == "udp" {
+		addresses = []string{"::1"}
+	}
+	var first error
+	for _, address := range addresses {
+		conn, err := dial(ctx, flow.Network, netip.AddrPortFrom(netip.MustParseAddr(address), flow.To.Port()))
+		if err == nil {
+			return conn, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+func dial(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, network, to.String())
+}
