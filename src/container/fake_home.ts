@@ -12,6 +12,7 @@ import { SILENT } from "../core/mod.ts";
 import { FakeHypervisor } from "../hypervisor/mod.ts";
 import type { ResolvedImage } from "../image/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
+import type { Container } from "./container.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
 import { FakeGuestVm, type FakePrograms, PROGRAMS } from "./fake_guest.ts";
@@ -130,3 +131,23 @@ export async function run(
 
 /** Settles what is done behind an answer. */
 export const settled = () => new Promise((resolve) => setTimeout(resolve, 30));
+
+/** Waits for what a timer or another process brings about. */
+export async function until(what: string, done: () => boolean): Promise<void> {
+  for (const end = performance.now() + 5000; !done();) {
+    assert(performance.now() < end, `not in time: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** A new container that runs. */
+export async function started(
+  containers: Containers,
+  args: string[],
+  more: Partial<CreateRequestInput> = {},
+): Promise<Container> {
+  const { id } = await containers.create(request(args, more));
+  const container = containers.get(id);
+  await container.start();
+  return container;
+}
