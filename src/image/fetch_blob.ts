@@ -28,7 +28,7 @@ export interface FetchOptions {
  */
 export async function fetchBlob(
   content: ContentStore,
-  registry: Pick<Registry, "blob">,
+  registry: Pick<Registry, "blob"> & Partial<Pick<Registry, "distrustMirrors">>,
   blob: BlobSize,
   options: FetchOptions,
 ): Promise<void> {
@@ -40,8 +40,10 @@ export async function fetchBlob(
   } catch (error) {
     if (mayResume(error)) throw error;
     await removeIfThere(partial);
-    // The bytes from last time may be what is wrong, and the registry may be right.
-    if (offset === 0 || !isCtrError(error, "bad-data")) throw error;
+    if (!isCtrError(error, "bad-data")) throw error;
+    // The bytes from last time, or a mirror's, may be what is wrong, and the registry may be right.
+    const mirrored = registry.distrustMirrors?.(options.reference) ?? false;
+    if (offset === 0 && !mirrored) throw error;
     try {
       await fetchFrom(content, registry, blob, 0, options);
     } catch (again) {

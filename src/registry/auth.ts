@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { CtrError } from "../core/mod.ts";
 import { type Challenge, parseChallenges } from "./challenge.ts";
-import { statusFailure, type Subject } from "./failures.ts";
+import { loginCommand, statusFailure, type Subject } from "./failures.ts";
+import { isLoopback } from "./scheme.ts";
 import type { Request, Transport } from "./transport.ts";
 import type { Credentials, CredentialSource } from "./types.ts";
 
@@ -21,14 +22,20 @@ interface Grant {
   readonly untilMs: number;
 }
 
+type About = Pick<Request, "url" | "subject" | "signal" | "clearText">;
+
 /** Answers challenges, and remembers the answers per host and scope. */
 export class Authenticator {
-  #transport: Pick<Transport, "send">;
+  #transport: Pick<Transport, "send" | "connections">;
   #sources: readonly CredentialSource[];
   #grants = new Map<string, Grant>();
   #running = new Map<string, Promise<Grant | undefined>>();
+  #logins = new Map<string, string>();
 
-  constructor(transport: Pick<Transport, "send">, sources: readonly CredentialSource[]) {
+  constructor(
+    transport: Pick<Transport, "send" | "connections">,
+    sources: readonly CredentialSource[],
+  ) {
     this.#transport = transport;
     this.#sources = sources;
   }
@@ -37,6 +44,11 @@ export class Authenticator {
   header(host: string, scope: string): string | undefined {
     const grant = this.#grants.get(`${host} ${scope}`);
     return grant && grant.untilMs > Date.now() ? grant.authorization : undefined;
+  }
+
+  /** Whose credentials were sent: `"ann"`, or `the token`. Undefined if none were. */
+  login(host: string, scope: string): string | undefined {
+    return this.#logins.get(`${host} ${scope}`);
   }
 
   /**
@@ -50,7 +62,7 @@ export class Authenticator {
     scope: string,
     challenge: string | null,
     refused: string | undefined,
-    request: Pick<Request, "url" | "subject" | "signal">,
+    request: About,
   ): Promise<string | undefined> {
     const key = `${host} ${scope}`;
     const known = this.header(host, scope);
@@ -72,10 +84,10 @@ export class Authenticator {
     host: string,
     scope: string,
     header: string,
-    request: Pick<Request, "url" | "subject" | "signal">,
+    request: About,
   ): Promise<Grant | undefined> {
     const challenges = parseChallenges(header);
-    const credentials = await this.#credentials(host);
+    const credentials = await this.#credentials(host, scope, request);
     const forever = Number.POSITIVE_INFINITY;
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer && credentials?.kind === "bearer") {
@@ -89,12 +101,32 @@ export class Authenticator {
     return undefined;
   }
 
-  async #credentials(host: string): Promise<Credentials | undefined> {
+  async #credentials(
+    host: string,
+    scope: string,
+    request: About,
+  ): Promise<Credentials | undefined> {
+    const repository = /^repository:([^:]+):/.exec(scope)?.[1];
     for (const source of this.#sources) {
-      const found = await source.find(host);
-      if (found) return found;
+      const found = await source.find(host, repository);
+      if (!found) continue;
+      this.#checkPrivate(host, new URL(request.url), request);
+      const login = found.kind === "basic" ? JSON.stringify(found.username) : "the token";
+      this.#logins.set(`${host} ${scope}`, login);
+      return found;
     }
     return undefined;
+  }
+
+  /** What is sent over plain HTTP is read by everyone on the way. */
+  #checkPrivate(host: string, url: URL, { subject, clearText }: About): void {
+    if (url.protocol !== "http:" || isLoopback(url.hostname) || clearText) return;
+    if (this.#transport.connections.settings(host).http) return;
+    throw new CtrError(
+      "denied",
+      `${subject.action}: the password would go to ${url.host} without encryption`,
+      { hint: `if that is meant, set http = true for it in registries.toml` },
+    );
   }
 
   /** @see https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/ */
@@ -103,22 +135,24 @@ export class Authenticator {
     wanted: string,
     { parameters }: Challenge,
     credentials: Credentials | undefined,
-    { url, subject, signal }: Pick<Request, "url" | "subject" | "signal">,
+    request: About,
   ): Promise<Grant> {
+    const { url, subject, signal } = request;
     const realm = tokenServer(parameters["realm"] ?? "", url, subject);
+    if (credentials) this.#checkPrivate(host, realm, request);
     const service = parameters["service"] ?? "";
     const scope = bothScopes(parameters["scope"] ?? "", wanted);
-    const request = credentials?.kind === "token"
+    const asked = credentials?.kind === "token"
       ? refreshRequest(realm, service, scope, credentials.refreshToken)
       : tokenRequest(realm, service, scope, credentials);
-    const answer = await this.#transport.send({ ...request, subject, signal });
+    const answer = await this.#transport.send({ ...asked, subject, signal });
     if (!answer.ok) {
       const body = await answer.text();
       if (credentials && (answer.status === 401 || answer.status === 400)) {
         throw new CtrError(
           "denied",
           `${subject.action}: ${host} refuses the user name or the password`,
-          { hint: `log in again with: docker login ${host}` },
+          subject.kind === "login" ? {} : { hint: `log in again with: ${loginCommand(host)}` },
         );
       }
       throw statusFailure(subject, answer, body);
@@ -150,7 +184,8 @@ function bothScopes(asked: string, wanted: string): string {
 function tokenServer(realm: string, registry: string, { action, host }: Subject): URL {
   const url = URL.parse(realm);
   const plainRegistry = registry.startsWith("http://");
-  if (url?.protocol === "https:" || (url?.protocol === "http:" && plainRegistry)) return url;
+  const safe = url?.protocol === "https:" || (url?.protocol === "http:" && plainRegistry);
+  if (url && safe && url.username === "" && url.password === "") return url;
   throw new CtrError("bad-data", `${action}: the registry ${host} names an unsafe token server`);
 }
 

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isCtrError } from "../core/mod.ts";
 import {
   type Descriptor,
   type Digest,
@@ -13,117 +13,65 @@ import {
 import { listReferrers, nextPage } from "./artifacts.ts";
 import { Authenticator } from "./auth.ts";
 import { openBlob } from "./blob.ts";
-import { defaultCredentials } from "./credentials.ts";
+import { credentialSources } from "./credentials.ts";
 import type { Subject } from "./failures.ts";
-import { registryOrigin } from "./scheme.ts";
+import { type Endpoint, endpointsOf, joinBlob, originOf } from "./mirrors.ts";
+import type { CallOptions, FetchedManifest, Registry, UploadOptions } from "./registry.ts";
 import { Session, type SessionRequest } from "./session.ts";
 import { Transport } from "./transport.ts";
 import type { RegistryOptions, Scheme } from "./types.ts";
 import { type BlobSource, uploadBlob } from "./upload.ts";
 
-export interface CallOptions {
-  readonly scheme?: Scheme | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface FetchedManifest {
-  readonly bytes: Uint8Array;
-  readonly descriptor: Descriptor;
-}
-
-/** One client for every registry. It keeps tokens in memory and nothing else. */
-export interface Registry {
-  /** What `reference` leads to, without fetching it. Undefined if the registry does not tell. */
-  resolve(reference: Reference, options?: CallOptions): Promise<Descriptor | undefined>;
-  /** Fetches an index or a manifest, by `digest` if given, and checks its digest. */
-  manifest(
-    reference: Reference,
-    options?: CallOptions & { readonly expected?: Pick<Descriptor, "digest" | "size"> },
-  ): Promise<FetchedManifest>;
-  /**
-   * Opens a blob from `offset` on. Breaks are mended by ranges; the size is checked, the digest is
-   * left to the reader. Cancel it by `signal` or by ending the iteration.
-   */
-  blob(
-    reference: Reference,
-    descriptor: Pick<Descriptor, "digest" | "size">,
-    options?: CallOptions & { readonly offset?: number },
-  ): Promise<AsyncGenerator<Uint8Array>>;
-  /** Names of the tags of the repository of `reference`, page by page, as the registry sorts them. */
-  tags(reference: Reference, options?: CallOptions): AsyncGenerator<string>;
-  /** Descriptors of what is attached to a manifest; `fallback` if a tag told, not the API. */
-  referrers(
-    reference: Reference,
-    digest: Digest,
-    options?: CallOptions,
-  ): Promise<{ readonly fallback: boolean; readonly referrers: readonly Descriptor[] }>;
-  /** True if the repository has the blob, or with `kind: "manifest"` the manifest. */
-  has(
-    reference: Reference,
-    descriptor: Pick<Descriptor, "digest">,
-    options?: CallOptions & { readonly kind?: "blob" | "manifest" },
-  ): Promise<boolean>;
-  /** Puts a blob into the repository of `reference`. */
-  upload(
-    reference: Reference,
-    descriptor: Pick<Descriptor, "digest" | "size">,
-    source: BlobSource,
-    options?: CallOptions & UploadOptions,
-  ): Promise<"mounted" | "uploaded">;
-  /**
-   * Puts an index or a manifest under a tag or its digest.
-   *
-   * @returns `linksSubject` false if the registry did not list it as attached to its subject.
-   */
-  putManifest(
-    reference: Reference,
-    name: string,
-    bytes: Uint8Array<ArrayBuffer>,
-    mediaType: string,
-    options?: CallOptions,
-  ): Promise<{ readonly linksSubject: boolean }>;
-  /** Asks for the API's version, to try a login. */
-  ping(host: string, options?: CallOptions): Promise<void>;
-}
-
-export interface UploadOptions {
-  /** Repository of the same registry that is said to have the blob. */
-  readonly mountFrom?: string | undefined;
-  readonly onBytes?: ((bytes: number) => void) | undefined;
-}
-
 const DEFAULT_ATTEMPTS = 5;
+/** There is another server to ask. */
+const MIRROR_ATTEMPTS = 2;
 const MAX_TAGS_BYTES = 4 * 1024 * 1024;
 const MAX_TAG_PAGES = 1000;
 const Tags = z.object({ tags: z.array(z.string().max(256)).nullish() });
 
 export function openRegistry(options: RegistryOptions = {}): Registry {
   const transport = new Transport(options);
-  const auth = new Authenticator(transport, options.credentials ?? defaultCredentials());
+  const sources = options.credentials ?? credentialSources(transport.connections.environment);
+  const auth = new Authenticator(transport, sources);
   const session = new Session(transport, auth, options.attempts ?? DEFAULT_ATTEMPTS);
-  return new Client(session, transport, options.scheme ?? "auto");
+  return new Client(session, transport, auth, options.scheme ?? "auto");
 }
 
 class Client implements Registry {
   #session: Session;
   #transport: Transport;
+  #auth: Authenticator;
   #scheme: Scheme;
+  /** Hosts of mirrors that failed or lied: not asked again by this client. */
+  #avoided = new Set<string>();
 
-  constructor(session: Session, transport: Transport, scheme: Scheme) {
+  constructor(session: Session, transport: Transport, auth: Authenticator, scheme: Scheme) {
     this.#session = session;
     this.#transport = transport;
+    this.#auth = auth;
     this.#scheme = scheme;
   }
 
   async resolve(reference: Reference, options: CallOptions = {}) {
+    return await this.#mirrored(
+      reference,
+      options,
+      (endpoint) => this.#resolve(reference, options, endpoint),
+    );
+  }
+
+  async #resolve(reference: Reference, options: CallOptions, endpoint: Endpoint) {
     const answer = await this.#session.request({
-      ...this.#about(reference, "manifest", `manifests/${nameOf(reference)}`, options),
+      ...this.#about(reference, "manifest", `manifests/${nameOf(reference)}`, options, endpoint),
       method: "HEAD",
       headers: { accept: MANIFEST_TYPES.join(", ") },
     }, (status) => status >= 400 && status < 500 && status !== 429 && status !== 408);
     await answer.drain();
     // An answer to HEAD has no body to say what is wrong, so GET gets to tell.
-    if (!answer.ok) return undefined;
+    if (!answer.ok) {
+      if (!endpoint.mirror) return undefined;
+      throw new CtrError("not-found", `the mirror ${endpoint.host} does not have it`);
+    }
     const digest = answer.headers.get("docker-content-digest") ?? "";
     const size = Number(answer.headers.get("content-length"));
     const mediaType = contentType(answer.headers);
@@ -138,9 +86,21 @@ class Client implements Registry {
     reference: Reference,
     options: CallOptions & { readonly expected?: Pick<Descriptor, "digest" | "size"> } = {},
   ): Promise<FetchedManifest> {
+    return await this.#mirrored(
+      reference,
+      options,
+      (endpoint) => this.#manifest(reference, options, endpoint),
+    );
+  }
+
+  async #manifest(
+    reference: Reference,
+    options: CallOptions & { readonly expected?: Pick<Descriptor, "digest" | "size"> },
+    endpoint: Endpoint,
+  ): Promise<FetchedManifest> {
     const digest = options.expected?.digest ?? reference.digest;
     const name = digest ?? nameOf(reference);
-    const request = this.#about(reference, "manifest", `manifests/${name}`, options);
+    const request = this.#about(reference, "manifest", `manifests/${name}`, options, endpoint);
     const answer = await this.#session.request({
       ...request,
       method: "GET",
@@ -174,16 +134,63 @@ class Client implements Registry {
     descriptor: Pick<Descriptor, "digest" | "size">,
     options: CallOptions & { readonly offset?: number } = {},
   ): Promise<AsyncGenerator<Uint8Array>> {
-    const request = this.#about(reference, "blob", `blobs/${descriptor.digest}`, options);
-    return await openBlob(
-      this.#session,
-      { ...request, descriptor, offset: options.offset ?? 0 },
-      this.#transport.deadlines,
-    );
+    const open = async (endpoint: Endpoint, offset: number) => {
+      const path = `blobs/${descriptor.digest}`;
+      const request = this.#about(reference, "blob", path, options, endpoint);
+      const { deadlines } = this.#transport;
+      return await openBlob(this.#session, { ...request, descriptor, offset }, deadlines);
+    };
+    const offset = options.offset ?? 0;
+    const endpoints = this.#endpoints(reference, options);
+    if (endpoints.length === 1) return await open(endpoints[0]!, offset);
+    return joinBlob(endpoints, { ...descriptor, offset }, open, (endpoint, error) => {
+      this.#avoid(endpoint, error, options.signal);
+    });
+  }
+
+  distrustMirrors({ domain }: Reference): boolean {
+    const { mirrors } = this.#transport.connections.settings(domain);
+    const trusted = mirrors.filter(({ host }) => !this.#avoided.has(host));
+    for (const { host } of trusted) this.#avoided.add(host);
+    return trusted.length > 0;
+  }
+
+  #endpoints({ domain }: Reference, { scheme }: CallOptions): Endpoint[] {
+    return endpointsOf(this.#transport.connections, domain, scheme ?? this.#scheme)
+      .filter(({ mirror, host }) => !mirror || !this.#avoided.has(host));
+  }
+
+  /** Tries mirrors, then the registry itself, whose failure is the one that counts. */
+  async #mirrored<T>(
+    reference: Reference,
+    options: CallOptions,
+    work: (endpoint: Endpoint) => Promise<T>,
+  ): Promise<T> {
+    for (const endpoint of this.#endpoints(reference, options)) {
+      try {
+        return await work(endpoint);
+      } catch (error) {
+        this.#avoid(endpoint, error, options.signal);
+      }
+    }
+    throw new Error("a registry is its own last endpoint");
+  }
+
+  /** A mirror that lacks something may have the rest; one that fails is left alone. */
+  #avoid(endpoint: Endpoint, error: unknown, signal: AbortSignal | undefined): void {
+    if (!endpoint.mirror || signal?.aborted || !isCtrError(error)) throw error;
+    if (!isCtrError(error, "not-found")) this.#avoided.add(endpoint.host);
   }
 
   async *tags(reference: Reference, options: CallOptions = {}): AsyncGenerator<string> {
-    const request = this.#about(reference, "tags", "tags/list?n=1000", options, "list the tags of");
+    const request = this.#about(
+      reference,
+      "tags",
+      "tags/list?n=1000",
+      options,
+      this.#origin(reference, options),
+      "list the tags of",
+    );
     let url: string | undefined = request.url;
     for (let page = 0; url !== undefined && page < MAX_TAG_PAGES; page++) {
       const answer = await this.#session.request({ ...request, url, method: "GET" });
@@ -194,7 +201,8 @@ class Client implements Registry {
   }
 
   async referrers(reference: Reference, digest: Digest, options: CallOptions = {}) {
-    const { url, ...request } = this.#about(reference, "manifest", "", options);
+    const origin = this.#origin(reference, options);
+    const { url, ...request } = this.#about(reference, "manifest", "", options, origin);
     return await listReferrers(this.#session, url.replace(/\/$/, ""), request, digest);
   }
 
@@ -251,21 +259,29 @@ class Client implements Registry {
     return { linksSubject: answer.headers.has("oci-subject") };
   }
 
-  async ping(host: string, options: CallOptions = {}): Promise<void> {
+  async ping(host: string, options: CallOptions = {}): Promise<{ readonly asked: boolean }> {
+    const scheme = options.scheme ?? this.#scheme;
     const answer = await this.#session.request({
-      url: `${registryOrigin(host, options.scheme ?? this.#scheme)}/v2/`,
+      url: `${originOf(this.#transport.connections, host, scheme).base}/v2/`,
       method: "GET",
       host,
       scope: "",
-      subject: { action: `cannot log in to "${host}"`, host, kind: "manifest" },
+      subject: { action: `cannot log in to "${host}"`, host, kind: "login" },
+      clearText: scheme === "http",
       signal: options.signal,
     });
     await answer.drain();
+    return { asked: this.#auth.login(host, "") !== undefined };
   }
 
   #pushing(reference: Reference, path: string, options: CallOptions) {
-    const request = this.#about(reference, "upload", path, options, "push");
+    const origin = this.#origin(reference, options);
+    const request = this.#about(reference, "upload", path, options, origin, "push");
     return { ...request, scope: `repository:${reference.path}:pull,push` };
+  }
+
+  #origin({ domain }: Reference, { scheme }: CallOptions): Endpoint {
+    return originOf(this.#transport.connections, domain, scheme ?? this.#scheme);
   }
 
   #about(
@@ -273,16 +289,26 @@ class Client implements Registry {
     kind: Subject["kind"],
     path: string,
     { scheme, signal }: CallOptions,
+    endpoint: Endpoint,
     verb = "pull",
   ): Omit<SessionRequest, "method"> {
-    const { domain: host, path: repository } = reference;
-    const origin = registryOrigin(host, scheme ?? this.#scheme);
+    const { domain, path: repository } = reference;
+    const { host, base, mirror } = endpoint;
+    const action = `cannot ${verb} "${familiarReference(reference)}"`;
+    const { connections } = this.#transport;
+    if (connections.settings(domain).blocked) {
+      throw new CtrError("denied", `${action}: the registry ${domain} is blocked`, {
+        hint: `see "${connections.config.path}"`,
+      });
+    }
     return {
-      url: `${origin}/v2/${repository}/${path}`,
+      url: `${base}/v2/${repository}/${path}`,
       host,
       scope: `repository:${repository}:pull`,
-      subject: { action: `cannot ${verb} "${familiarReference(reference)}"`, host, kind },
+      subject: { action, host, kind },
+      clearText: !mirror && (scheme ?? this.#scheme) === "http",
       signal,
+      ...(mirror && { attempts: MIRROR_ATTEMPTS }),
     };
   }
 }

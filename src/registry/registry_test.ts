@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { parseChallenges } from "./challenge.ts";
-import { dockerCredentials, environmentCredentials } from "./credentials.ts";
-import { isTransient, pauseMs, retryAfterMs } from "./retry.ts";
+import { dockerCredentials } from "./auth_file.ts";
+import { environmentCredentials } from "./credentials.ts";
+import { isTransient, pauseMs } from "./retry.ts";
+import { retryAfterMs } from "./retry_after.ts";
 import { registryOrigin } from "./scheme.ts";
 
 Deno.test("registryOrigin() speaks plain HTTP to near hosts alone", () => {
@@ -75,7 +77,7 @@ Deno.test("credentials of the environment are for exactly their host", async () 
     CONTAINER_REGISTRY_USER: "ann",
     CONTAINER_REGISTRY_TOKEN: "t",
   };
-  const source = environmentCredentials((name) => variables[name]);
+  const source = environmentCredentials(variables);
   assert.deepEqual(await source.find("ghcr.io"), { kind: "basic", username: "ann", password: "t" });
   assert.equal(await source.find("docker.io"), undefined);
   delete variables["CONTAINER_REGISTRY_USER"];

@@ -1,4 +1,5 @@
 import { isCtrError } from "../core/mod.ts";
+import { NetworkFailure, type Unreached } from "./failures.ts";
 import type { Deadlines } from "./types.ts";
 
 /** Statuses that may pass by themselves. */
@@ -6,17 +7,18 @@ export function isTransient(status: number): boolean {
   return status === 408 || status === 429 || (status >= 500 && status !== 501 && status !== 505);
 }
 
-/** A failure that another try may not meet: the connection broke or stalled. */
-export function isTransientError(error: unknown): boolean {
-  return isCtrError(error, "unavailable") || isCtrError(error, "timeout");
+/** Nobody answers where the registry should be. It is looked for once more, and soon. */
+const ABSENT: readonly Unreached[] = ["name", "refused", "proxy", "unreachable"];
+
+/** True for a server that does not seem to be there. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof NetworkFailure && ABSENT.includes(error.reason);
 }
 
-/** `Retry-After` in milliseconds: seconds or a date. Undefined if absent or unreadable. */
-export function retryAfterMs(header: string | null, nowMs = Date.now()): number | undefined {
-  if (header === null) return undefined;
-  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const at = Date.parse(header);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
+/** A failure that another try may not meet: the connection broke or stalled. */
+export function isTransientError(error: unknown): boolean {
+  if (error instanceof NetworkFailure) return error.reason === "broken" || isAbsent(error);
+  return isCtrError(error, "unavailable") || isCtrError(error, "timeout");
 }
 
 /** The pause before try number `attempt + 1`: doubled each time, spread so that clients part. */

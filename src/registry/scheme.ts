@@ -1,3 +1,4 @@
+import type { HostSettings } from "../config/mod.ts";
 import type { Scheme } from "./types.ts";
 
 /**
@@ -7,10 +8,15 @@ import type { Scheme } from "./types.ts";
  * have certificates, and HTTPS to everyone else.
  *
  * @param host With its port, as in a reference. `docker.io` is served by another name.
+ * @param settings What `registries.toml` says goes before `auto`.
  */
-export function registryOrigin(host: string, scheme: Scheme = "auto"): string {
+export function registryOrigin(
+  host: string,
+  scheme: Scheme = "auto",
+  settings: Pick<HostSettings, "http"> = {},
+): string {
   const server = host === "docker.io" ? "registry-1.docker.io" : host;
-  const plain = scheme === "http" || (scheme === "auto" && isNear(server));
+  const plain = scheme === "http" || (scheme === "auto" && (settings.http ?? isNear(server)));
   return `${plain ? "http" : "https"}://${server}`;
 }
 
@@ -21,4 +27,14 @@ function isNear(host: string): boolean {
   if (!octets || octets.some((octet) => octet > 255)) return false;
   const [a, b] = octets as [number, number];
   return a === 127 || a === 10 || (a === 172 && b >= 16 && b <= 31) || (a === 192 && b === 168);
+}
+
+/** This machine itself: what is sent there in the clear, nobody else reads. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+/** The host as references name it. */
+export function referenceHost(host: string): string {
+  return host === "registry-1.docker.io" || host === "index.docker.io" ? "docker.io" : host;
 }

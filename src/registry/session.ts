@@ -1,11 +1,14 @@
 import { isCtrError } from "../core/mod.ts";
 import type { Authenticator } from "./auth.ts";
 import { statusFailure } from "./failures.ts";
-import { isTransient, isTransientError, pauseMs, retryAfterMs, sleep } from "./retry.ts";
+import { isAbsent, isTransient, isTransientError, pauseMs, sleep } from "./retry.ts";
+import { retryAfterMs } from "./retry_after.ts";
 import type { Answer, Request, Transport } from "./transport.ts";
 
 /** A server that stays silent is asked twice: each try costs the whole deadline. */
 const MAX_SILENT_TRIES = 2;
+/** Whoever mistypes a host, or is not in its network, is told at once. */
+const MAX_ABSENT_TRIES = 2;
 
 export interface SessionRequest extends Omit<Request, "authorization"> {
   /** Registry host as users know it, for credentials. */
@@ -39,6 +42,7 @@ export class Session {
     accept: (status: number) => boolean = () => false,
   ): Promise<Answer> {
     let silent = 0;
+    let absent = 0;
     for (let attempt = 1;; attempt++) {
       let waitMs: number | undefined;
       let failure: unknown;
@@ -46,12 +50,15 @@ export class Session {
         const answer = await this.#authorized(request);
         if (answer.ok || accept(answer.status)) return answer;
         waitMs = retryAfterMs(answer.headers.get("retry-after"));
-        failure = statusFailure(request.subject, answer, await answer.text());
+        const body = await answer.text();
+        const login = this.#auth.login(request.host, request.scope);
+        failure = statusFailure(request.subject, answer, body, login);
         if (!isTransient(answer.status)) throw new Final(failure);
       } catch (error) {
         if (error instanceof Final) throw error.failure;
         if (request.signal?.aborted || !isTransientError(error)) throw error;
         if (isCtrError(error, "timeout") && ++silent >= MAX_SILENT_TRIES) throw error;
+        if (isAbsent(error) && ++absent >= MAX_ABSENT_TRIES) throw error;
         failure = error;
       }
       const { deadlines } = this.#transport;

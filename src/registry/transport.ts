@@ -1,5 +1,7 @@
 import { CtrError } from "../core/mod.ts";
+import { Connections } from "./connections.ts";
 import { networkFailure, slowFailure, type Subject } from "./failures.ts";
+import { referenceHost } from "./scheme.ts";
 import type { Deadlines, RegistryOptions } from "./types.ts";
 
 export const DEADLINES: Deadlines = {
@@ -20,6 +22,8 @@ export interface Request {
   readonly body?: string | Uint8Array<ArrayBuffer> | (() => AsyncIterable<Uint8Array<ArrayBuffer>>);
   /** Longest wait for the answer's headers once the body is sent. Default: `headersMs`. */
   readonly answerMs?: number;
+  /** The user asked for plain HTTP, so credentials may be sent in the clear. */
+  readonly clearText?: boolean;
   readonly subject: Subject;
   readonly signal?: AbortSignal | undefined;
 }
@@ -70,7 +74,7 @@ export class Answer {
     } catch (error) {
       const { signal } = this.#abort;
       if (signal.aborted) throw signal.reason;
-      throw networkFailure(this.subject, error);
+      throw networkFailure(this.subject, error, { server: this.subject.host });
     } finally {
       clearTimeout(timer);
     }
@@ -122,11 +126,13 @@ export class Answer {
 /** Sends requests: deadlines and redirects, but neither retries nor authentication. */
 export class Transport {
   readonly deadlines: Deadlines;
+  readonly connections: Connections;
   #options: RegistryOptions;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.deadlines = { ...DEADLINES, ...options.deadlines };
+    this.connections = options.connections ?? new Connections();
   }
 
   /**
@@ -185,7 +191,7 @@ export class Transport {
       headers.set("accept-encoding", "identity");
       headers.set("user-agent", this.#options.userAgent ?? "ctr");
       if (request.authorization) headers.set("authorization", request.authorization);
-      const init: RequestInit & { client?: Deno.HttpClient } = {
+      const init: RequestInit = {
         method: request.method,
         headers,
         redirect: "manual",
@@ -193,16 +199,31 @@ export class Transport {
       };
       if (typeof request.body === "function") init.body = streamed(request.body(), beat);
       else if (request.body !== undefined) init.body = request.body;
-      if (this.#options.client) init.client = this.#options.client;
-      const response = await (this.#options.fetch ?? fetch)(request.url, init);
+      const response = await this.#fetch(request.url, init, subject.host);
       return new Answer(response, abort, release, subject, this.deadlines.stallMs);
     } catch (error) {
       release();
       if (abort.signal.aborted) throw abort.signal.reason;
-      throw networkFailure(subject, error);
+      if (error instanceof CtrError) throw error; // a proxy or a certificate that cannot be used
+      throw await this.#failure(request, error);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  async #fetch(url: string, init: RequestInit, registry: string): Promise<Response> {
+    if (this.#options.fetch) return await this.#options.fetch(url, init);
+    return await this.connections.fetch(url, init, registry);
+  }
+
+  async #failure({ url, subject }: Request, error: unknown): Promise<CtrError> {
+    const target = new URL(url);
+    const route = await this.connections.route(target, subject.host).catch(() => undefined);
+    return networkFailure(subject, error, {
+      server: target.host,
+      proxy: route?.proxy?.shown,
+      authorityPlace: this.connections.authorityPlace(referenceHost(target.host)),
+    });
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Connections } from "./connections.ts";
+
 /** `auto`: plain HTTP for this machine and private IPv4 networks, HTTPS for all else. */
 export type Scheme = "auto" | "http" | "https";
 
@@ -10,8 +12,13 @@ export type Credentials =
 
 /** Where credentials come from: a keychain, a file, the environment. */
 export interface CredentialSource {
-  /** @param host With its port, `docker.io` for Docker Hub. */
-  find(host: string): Promise<Credentials | undefined>;
+  /** What it is called by `registry check`: `the environment`, a file. */
+  readonly name: string;
+  /**
+   * @param host With its port, `docker.io` for Docker Hub.
+   * @param repository Without the host. Entries for it, or for what it is in, go before the host's.
+   */
+  find(host: string, repository?: string): Promise<Credentials | undefined>;
 }
 
 /** Milliseconds. Nothing here waits without an end. */
@@ -32,8 +39,8 @@ export interface RegistryOptions {
   readonly deadlines?: Partial<Deadlines>;
   /** Tries of one request, the first included. Default 5. */
   readonly attempts?: number;
-  /** Proxies, private certificate authorities. Default: Deno's own client. */
-  readonly client?: Deno.HttpClient;
+  /** Proxies, certificates, mirrors. Default: this process's environment, nothing configured. */
+  readonly connections?: Connections;
   readonly userAgent?: string;
   /** For tests. */
   readonly fetch?: typeof fetch;

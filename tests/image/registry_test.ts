@@ -368,7 +368,7 @@ Deno.test("bearer tokens are fetched once per repository, with credentials if th
         assert.equal(asked.method, credentials?.kind === "token" ? "POST" : "GET");
         return Response.json({ access_token: "good", expires_in: 300 });
       });
-      const source = { find: () => Promise.resolve(credentials) };
+      const source = { name: "test", find: () => Promise.resolve(credentials) };
       const images = await home.images({ registry: { credentials: [source] } });
       await images.pull(reference, { platform: AMD64 });
       assert.equal(tokens, 1);
@@ -384,7 +384,7 @@ Deno.test("basic authentication is sent when it is asked for", async () => {
   registry.challenge = 'Basic realm="here"';
   const find = () =>
     Promise.resolve({ kind: "basic", username: "ann", password: "secret" } as const);
-  const images = await home.images({ registry: { credentials: [{ find }] } });
+  const images = await home.images({ registry: { credentials: [{ name: "test", find }] } });
   await images.pull(reference, { platform: AMD64 });
 });
 
@@ -406,7 +406,7 @@ Deno.test("another host that a registry redirects to does not see the credential
   );
   const find = () =>
     Promise.resolve({ kind: "basic", username: "ann", password: "secret" } as const);
-  const images = await home.images({ registry: { credentials: [{ find }] } });
+  const images = await home.images({ registry: { credentials: [{ name: "test", find }] } });
   await images.pull(reference, { platform: AMD64 });
   assert.equal(storage.blobsAsked().length, 3);
   assert.ok(storage.asked.every(({ headers }) => !headers.has("authorization")));
