@@ -1,36 +1,65 @@
 import { z } from "zod";
 import { Container } from "../api/mod.ts";
+import { formatSize } from "../core/mod.ts";
 import type { App } from "./app.ts";
+import { containerFields } from "./container_fields.ts";
+import { containerFilters, LOOKS_AT_ALL } from "./container_filters.ts";
 import { familiarReference } from "./familiar.ts";
+import { filtered, readFilters } from "./filters.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
+import { count } from "./settings.ts";
 
 interface ListFlags {
   readonly all?: boolean;
   readonly quiet?: boolean;
   readonly trunc: boolean;
+  readonly size?: boolean;
+  readonly last?: string;
+  readonly latest?: boolean;
+  readonly filter?: readonly string[];
   readonly format: Format;
 }
 
-const HEADER = "ID NAME IMAGE OS ARCH STATE IP CPUS MEMORY STARTED".split(" ");
+const HEADER = "ID NAME IMAGE OS ARCH STATE HEALTH IP CPUS MEMORY STARTED".split(" ");
 
 /** Lists containers. */
 export async function list(app: App, flags: ListFlags): Promise<void> {
+  const keys = readFilters(flags.filter, Object.keys(containerFilters([])));
+  const last = flags.latest
+    ? 1
+    : flags.last === undefined
+    ? undefined
+    : count("--last", flags.last, -1, 1_000_000);
+  const all = flags.all || (last ?? -1) > 0 || LOOKS_AT_ALL.some((key) => keys.has(key));
   const engine = await app.engine();
-  const answer = await engine.get(`/containers${flags.all ? "?all=1" : ""}`);
+  const answer = await engine.get(`/containers${all ? "?all=1" : ""}`);
   const containers = parseAnswer(z.array(Container), answer);
+  const fitting = filtered(containers, flags.filter, containerFilters(containers));
   const shown = (id: string) => flags.trunc ? id.slice(0, 12) : id;
-  await printList(app, containers, {
+  const nowMs = Date.now();
+  await printList(app, last !== undefined && last > 0 ? newest(fitting, last) : fitting, {
     format: flags.format,
     quiet: flags.quiet,
-    header: HEADER,
-    row: (each) => row(each, shown(each.id)),
+    header: flags.size ? [...HEADER, "SIZE"] : HEADER,
+    row: (each) => [
+      ...row(each, shown(each.id)),
+      ...flags.size ? [formatSize(each.status.upperBytes ?? 0)] : [],
+    ],
     id: (each) => shown(each.id),
+    fields: (each) => containerFields(each, shown(each.id), nowMs),
   });
+}
+
+/** The last created ones, the newest first. */
+function newest(containers: readonly Container[], most: number): Container[] {
+  const created = (each: Container) => Date.parse(each.configuration.creationDate);
+  return containers.toSorted((a, b) => created(b) - created(a)).slice(0, most);
 }
 
 function row({ name, configuration, status }: Container, id: string): string[] {
   const { image, platform, resources } = configuration;
+  const alive = ["running", "paused", "stopping"].includes(status.state);
   return [
     id,
     name,
@@ -38,9 +67,10 @@ function row({ name, configuration, status }: Container, id: string): string[] {
     platform.os,
     platform.architecture,
     status.state,
+    status.health?.state ?? "",
     status.networks.map((network) => network.ipv4Address.replace(/\/.*/, "")).join(","),
     String(resources.cpus),
     `${Math.round(resources.memoryInBytes / 1048576)} MB`,
-    status.state === "running" ? status.startedAt ?? "" : "",
+    alive ? status.startedAt ?? "" : "",
   ];
 }

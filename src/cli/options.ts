@@ -142,7 +142,26 @@ export function progressOption(): Option {
     .choices(["auto", "none", "plain", "tty", "json"]).default("auto");
 }
 
+export const LIST_FORMATS = ["table", "json", "yaml", "toml"];
+
+/** The words are offered and shown; a template is taken as well, and checked when it is used. */
 export function formatOption(): Option {
-  return new Option("--format <format>", "how the list is printed")
-    .choices(["table", "json", "yaml", "toml"]).default("table");
+  const option = new Option("--format <format>", "a word, or a template such as '{{.ID}}'")
+    .default("table");
+  option.argChoices = LIST_FORMATS;
+  return option;
+}
+
+/** Of lists. */
+export function filterOption(): Option {
+  return new Option("--filter <key=value>", "those alone that fit; may be given several times")
+    .argParser(repeated);
+}
+
+/** Of `inspect`, which prints JSON unless told otherwise. */
+export function inspectFormatOption(): Option {
+  const option = new Option("--format <format>", "a word, or a template such as '{{.name}}'")
+    .default("json");
+  option.argChoices = ["json", "yaml", "toml"];
+  return option;
 }

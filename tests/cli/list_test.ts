@@ -7,9 +7,23 @@ import { assertGolden } from "./golden.ts";
 async function homeWithLists(): Promise<TestHome> {
   const home = await TestHome.make();
   const running = container("a1", "web", "running");
+  const exited = container("b2", "job", "exited");
   home.engine.on("GET /v1/containers", () => [running]);
-  home.engine.on("GET /v1/containers?all=1", () => [running, container("b2", "job", "exited")]);
+  home.engine.on("GET /v1/containers?all=1", () => [running, exited]);
   home.engine.on("GET /v1/containers/web", () => running);
+  home.engine.on("GET /v1/containers/job", () => exited);
+  for (const path of ["containers/alpine%3A3", "containers/data", "images/inspect?ref=data"]) {
+    home.engine.on(`GET /v1/${path}`, () => {
+      throw refusal("not-found", "no");
+    });
+  }
+  for (const path of ["images/inspect?ref=nope", "volumes/nope"]) {
+    home.engine.on(`GET /v1/${path}`, () => {
+      throw refusal("not-found", "no");
+    });
+  }
+  home.engine.on("GET /v1/images/inspect?ref=alpine%3A3", () => image("alpine:3"));
+  home.engine.on("GET /v1/volumes/data", () => ({ id: "data", configuration: { name: "data" } }));
   home.engine.on("GET /v1/containers/nope", () => {
     throw refusal("not-found", "no");
   });
@@ -17,8 +31,8 @@ async function homeWithLists(): Promise<TestHome> {
     image("localhost:5000/debian:12"),
     image("docker.io/library/alpine:3"),
   ]);
-  const usage = { total: 2, active: 1, sizeInBytes: 4096, reclaimable: 1024 };
-  const none = { total: 0, active: 0, sizeInBytes: 0, reclaimable: 0 };
+  const usage = { total: 2, active: 1, sizeInBytes: 4096, logicalInBytes: 8192, reclaimable: 1024 };
+  const none = { total: 0, active: 0, sizeInBytes: 0, logicalInBytes: 0, reclaimable: 0 };
   home.engine.on("GET /v1/df", () => ({ images: usage, containers: usage, volumes: none }));
   return home;
 }
@@ -32,11 +46,41 @@ Deno.test("lists", async () => {
       "ps -a",
       "list -a --no-trunc",
       "ls -q",
+      "ls -s -n 1",
+      "ls -l -q",
+      "ls -n many",
+      "ls --filter status=exited",
+      "ls -a --filter exited=3",
+      "ls -a --filter label=tier=front --filter label=other",
+      "ls -a --filter label=tier",
+      "ls -a --filter name=we --filter name=jo",
+      "ls -a --filter name=^e",
+      "ls -a --filter ancestor=alpine",
+      "ls -a --filter ancestor=debian",
+      "ls -a -q --filter since=web",
+      "ls -a -q --filter before=nope",
+      "ls -a -q --filter volume=data",
+      "ls -a -q --filter health=healthy",
+      "ls -a -q --filter health=fine",
+      "ls --filter colour=red",
+      "ls --filter name",
+      "ls --filter publish=80",
+      "ls --format {{.ID}}|{{.Names}}|{{.Image}}|{{.State}}|{{.Command}}|{{.Labels}}|{{.Mounts}}|{{.Networks}}",
+      'ls --no-trunc --format table|{{.Names}}\\t{{.CreatedAt}}\\t{{.Label|"tier"}}',
+      "ls --format {{json|.configuration.image}}",
+      "ls --format {{.Nope}}",
+      "ls --format xml",
       "ls --format json",
       "ls --format yaml",
       "ls --format toml",
       "inspect web",
       "inspect web nope",
+      "inspect alpine:3 --format {{.id}}",
+      "inspect data --format yaml",
+      "inspect data --type container",
+      "inspect job --format {{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.Name}}",
+      "inspect web --format {{range|.Mounts}}{{.Destination}}{{end}}",
+      "inspect web --format nonsense",
       "image ls",
       "images -q",
       "image ls -v",
@@ -53,7 +97,8 @@ Deno.test("lists", async () => {
       "__complete -- ls --format ",
     ]
   ) {
-    const { status, stdout, stderr } = await home.ctr(line.split(" "));
+    const words = line.split(" ").map((word) => word.replaceAll("|", " "));
+    const { status, stdout, stderr } = await home.ctr(words);
     text += `$ ctr ${line}\n${stdout}${stderr}[${status}]\n\n`;
   }
   await assertGolden(text, "lists.txt");
@@ -63,7 +108,7 @@ Deno.test("an empty list is a header, and nothing with -q", async () => {
   await using home = await TestHome.make();
   home.engine.on("GET /v1/containers", () => []);
   const { stdout } = await home.ctr(["ls"]);
-  assertEquals(stdout, "ID  NAME  IMAGE  OS  ARCH  STATE  IP  CPUS  MEMORY  STARTED\n");
+  assertEquals(stdout, "ID  NAME  IMAGE  OS  ARCH  STATE  HEALTH  IP  CPUS  MEMORY  STARTED\n");
   assertEquals((await home.ctr(["ls", "-q"])).stdout, "");
 });
 
