@@ -79,3 +79,11 @@ func (h *HostServers) Exchange(ctx context.Context, question *dns.Msg, tcp bool)
 	}
 	return nil, err
 }
+
+// Nobody answers nothing: the network leads nowhere.
+type Nobody struct{}
+
+// Exchange says that there is no such name.
+func (Nobody) Exchange(_ context.Context, question *dns.Msg, _ bool) (*dns.Msg, error) {
+	return new(dns.Msg).SetRcode(question, dns.RcodeNameError), nil
+}

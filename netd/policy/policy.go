@@ -23,7 +23,7 @@ const (
 
 // Exception to a policy's default. Name or Range is set.
 type Exception struct {
-	Name  string // folded; "*.example.com" is every name below example.com
+	Name  string // as Fold has it; "*.example.com" is every name below example.com
 	Range netip.Prefix
 	Port  uint16 // 0: every port
 }
@@ -135,7 +135,7 @@ func (p *Policy) Flow(guest netip.Addr, network string, to netip.AddrPort) Verdi
 // Name decides on a flow ByName once the client has said which name it means. A client that has said none, because it
 // does not speak TLS, is held to the names of the address alone.
 func (p *Policy) Name(guest netip.Addr, to netip.AddrPort, name string) bool {
-	name = fold(name)
+	name = Fold(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, each := range p.rules(guest).Exceptions {
@@ -152,7 +152,7 @@ func (p *Policy) Name(guest netip.Addr, to netip.AddrPort, name string) bool {
 
 // MayAsk is false for names that the guest could reach nothing by: a question can carry data out, too.
 func (p *Policy) MayAsk(guest netip.Addr, name string) bool {
-	name = fold(name)
+	name = Fold(name)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rules := p.rules(guest)
@@ -188,7 +188,7 @@ func (p *Policy) Learn(guest netip.Addr, name string, addresses []netip.Addr, tt
 			}
 			told[address] = &learned{names: make(map[string]time.Time)}
 		}
-		told[address].names[fold(name)] = until
+		told[address].names[Fold(name)] = until
 	}
 }
 
@@ -269,4 +269,5 @@ func matches(pattern, name string) bool {
 	return pattern == name
 }
 
-func fold(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// Fold is how names are compared: without regard to case, and without the root's dot (RFC 4343).
+func Fold(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }

@@ -1,0 +1,76 @@
+// Command netd is one network of ctr: a switch that VMs plug into, and the way from there to the world.
+//
+//	netd CONFIG SOCKET
+//
+// CONFIG is a file with a network.Config as JSON; SOCKET is where it listens for control connections (mode 0600). It
+// outlives the engine, and ends when it is told to.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"ctr/netd/control"
+	"ctr/netd/network"
+)
+
+func main() {
+	if len(os.Args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: netd CONFIG SOCKET")
+		os.Exit(2)
+	}
+	if err := run(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, "error: cannot run the network:", err)
+		os.Exit(1)
+	}
+}
+
+func run(configPath, socketPath string) error {
+	data, err := os.ReadFile(configPath)
+	if err != nil {
+		return err
+	}
+	var config network.Config
+	if err := json.Unmarshal(data, &config); err != nil {
+		return fmt.Errorf("%s: %w", configPath, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	raiseLimit()
+	server := control.New(stop)
+	n, err := network.Open(config, server.Denied)
+	if err != nil {
+		return err
+	}
+	defer n.Close()
+	listener, err := listen(socketPath)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	go server.Serve(listener, n)
+	<-ctx.Done()
+	return nil
+}
+
+// listen: who starts this process holds the network's lock, so a socket that is there is left over.
+func listen(path string) (net.Listener, error) {
+	_ = os.Remove(path)
+	old := syscall.Umask(0o177)
+	defer syscall.Umask(old)
+	return net.Listen("unix", path)
+}
+
+// raiseLimit: each connection of a guest has a descriptor.
+func raiseLimit() {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) == nil {
+		limit.Cur = limit.Max
+		_ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)
+	}
+}
