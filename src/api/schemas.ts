@@ -236,9 +236,13 @@ export type SystemStatus = z.output<typeof SystemStatus>;
 export const DiskUsage = z.strictObject({
   total: z.int(),
   active: z.int(),
+  /** What the host's file system has allocated. */
   sizeInBytes: bytes,
   reclaimable: bytes,
+  /** What the files say they are: disks are sparse. */
+  logicalInBytes: bytes,
 });
+export type DiskUsage = z.output<typeof DiskUsage>;
 export const SystemDf = z.strictObject({
   images: DiskUsage,
   containers: DiskUsage,
@@ -246,11 +250,19 @@ export const SystemDf = z.strictObject({
 });
 export type SystemDf = z.output<typeof SystemDf>;
 
+/** Variables of whoever asks, of which the engine takes what `registryEnvironment` keeps. */
+export const CallerEnvironment = z.record(z.string().max(256), z.string().max(64 * 1024));
+
 export const PullRequest = z.strictObject({
   reference: z.string(),
   platform: platformText.optional(),
   allPlatforms: z.boolean().default(false),
+  /** Every tag of the repository, which `reference` names without a tag. */
+  allTags: z.boolean().default(false),
+  /** What is attached to the image as well. */
+  referrers: z.boolean().default(false),
   scheme: z.enum(["http", "https", "auto"]).default("auto"),
+  environment: CallerEnvironment.optional(),
   maxConcurrentDownloads: z.int().min(1).max(64).optional(),
 });
 export type PullRequest = z.output<typeof PullRequest>;
@@ -261,7 +273,15 @@ export const Progress = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("layer"),
     digest: z.string(),
-    phase: z.enum(["waiting", "downloading", "unpacking", "done", "exists"]),
+    phase: z.enum([
+      "waiting",
+      "downloading",
+      "unpacking",
+      "uploading",
+      "mounted",
+      "done",
+      "exists",
+    ]),
     current: bytes,
     total: bytes,
   }),
@@ -281,3 +301,40 @@ export const ErrorBody = z.strictObject({
   message: z.string(),
   hint: z.string().optional(),
 });
+
+export const CommitRequest = z.strictObject({
+  /** `name[:tag]`; absent: the image gets no name. */
+  reference: z.string().optional(),
+  author: z.string().max(4096).optional(),
+  message: z.string().max(65_536).optional(),
+  /** Instructions of a Dockerfile, in order. */
+  changes: z.array(z.string().max(65_536)).max(1000).default([]),
+  /** Stop its processes while its disk is copied. */
+  pause: z.boolean().default(true),
+});
+export type CommitRequest = z.output<typeof CommitRequest>;
+
+export const CommitReply = z.strictObject({
+  reference: z.string(),
+  /** Of the new manifest. */
+  digest: z.string(),
+});
+export type CommitReply = z.output<typeof CommitReply>;
+
+/** What a path in a container is. */
+export const PathStat = z.strictObject({
+  path: z.string(),
+  mode: z.int(), // st_mode
+  size: z.number(),
+  modifiedMs: z.number(),
+  uid: z.int(),
+  gid: z.int(),
+  linkTarget: z.string(),
+  resolvedPath: z.string(),
+  resolvedMode: z.int(),
+});
+export type PathStat = z.output<typeof PathStat>;
+
+/** One line of the answer of `changes`. */
+export const FileChange = z.strictObject({ kind: z.enum(["A", "C", "D"]), path: z.string() });
+export type FileChange = z.output<typeof FileChange>;

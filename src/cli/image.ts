@@ -1,53 +1,121 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { App } from "./app.ts";
-import { fetchOptions, formatOption, platformOptions, progressOption } from "./options.ts";
+import {
+  convertCommand,
+  diffCommand,
+  historyCommand,
+  importCommand,
+  loadCommand,
+  saveCommand,
+} from "./image_making.ts";
+import {
+  fetchOptions,
+  formatOption,
+  platformOptions,
+  progressOption,
+  repeated,
+} from "./options.ts";
 
 /** The group `image`. Docker's own words for its members are at the top too: see `imageAliases`. */
 export function imageCommand(app: App): Command {
   return new Command("image")
     .alias("i")
-    .summary("Pull, list, tag, save, load and remove images")
-    .addCommand(pullCommand(app, "pull"))
+    .summary("Pull, push, list, tag, save, load, convert and remove images")
+    .addCommand(pullCommand(app, "arch"))
+    .addCommand(pushCommand(app, "arch"))
     .addCommand(listCommand(app, "ls").alias("list"))
     .addCommand(inspectCommand(app))
-    .addCommand(tagCommand(app, "tag"))
+    .addCommand(historyCommand(app))
+    .addCommand(tagCommand(app))
     .addCommand(removeCommand(app, "rm").alias("delete"))
-    .addCommand(loadCommand(app, "load"))
-    .addCommand(saveCommand(app, "save"));
+    .addCommand(pruneCommand(app))
+    .addCommand(loadCommand(app))
+    .addCommand(saveCommand(app))
+    .addCommand(importCommand(app))
+    .addCommand(convertCommand(app))
+    .addCommand(diffCommand(app));
 }
 
 export function imageAliases(app: App): Command[] {
   return [
-    pullCommand(app, "pull"),
+    pullCommand(app, "all-tags"),
+    pushCommand(app, "all-tags"),
     listCommand(app, "images"),
-    tagCommand(app, "tag"),
+    tagCommand(app),
     removeCommand(app, "rmi"),
-    loadCommand(app, "load"),
-    saveCommand(app, "save"),
+    historyCommand(app),
+    loadCommand(app),
+    saveCommand(app),
+    importCommand(app),
   ];
 }
 
-function pullCommand(app: App, name: string): Command {
-  const command = new Command(name)
+/** `-a` is `--arch` below `image`, as in Apple's tool, and `--all-tags` in Docker's own words. */
+type ShortA = "arch" | "all-tags";
+
+function platformAndTags(command: Command, shortA: ShortA): Command {
+  if (shortA === "arch") {
+    return platformOptions(command)
+      .option("--all-tags", "every tag of the repository");
+  }
+  return command
+    .option("--platform <os/arch>", "platform of the image")
+    .option("--arch <arch>", "architecture of the image")
+    .option("--os <os>", "operating system of the image")
+    .option("-a, --all-tags", "every tag of the repository");
+}
+
+function pullCommand(app: App, shortA: ShortA): Command {
+  const command = new Command("pull")
     .summary("Fetch an image from a registry")
     .argument("<image>", "reference of the image")
-    .option("--all-platforms", "every platform of the image");
-  return fetchOptions(platformOptions(command))
+    .option("--all-platforms", "every platform of the image")
+    .option("--referrers", "what is attached to it too: signatures, SBOMs")
+    .option("-q, --quiet", "no progress");
+  return fetchOptions(platformAndTags(command, shortA))
     .action(async (image: string, flags: object) => {
       const { pull } = await import("./image_pull_action.ts");
       await pull(app, image, flags as Parameters<typeof pull>[2]);
     });
 }
 
+function pushCommand(app: App, shortA: ShortA): Command {
+  const command = new Command("push")
+    .summary("Send an image to a registry")
+    .argument("<image>", "reference of the image")
+    .option("--referrers", "what is attached to it too: signatures, SBOMs")
+    .option("-q, --quiet", "no progress, and no digests");
+  return platformAndTags(command, shortA)
+    .addOption(
+      new Option("--scheme <scheme>", "how to reach the registry")
+        .choices(["http", "https", "auto"]).default("auto"),
+    )
+    .addOption(progressOption())
+    .option("--max-concurrent-uploads <count>", "blobs that are sent at once")
+    .action(async (image: string, flags: object) => {
+      const { push } = await import("./image_push_action.ts");
+      await push(app, image, flags as Parameters<typeof push>[2]);
+    });
+}
+
 function listCommand(app: App, name: string): Command {
   return new Command(name)
     .summary("List images")
+    .argument("[repository]", "only images of it")
+    .option("-a, --all", "every image: none is hidden, so this changes nothing")
     .option("-q, --quiet", "references alone")
     .option("-v, --verbose", "a line for each platform")
+    .option("--digests", "whole digests")
+    .option("--no-trunc", "the same as --digests")
+    .option(
+      "-f, --filter <key=value>",
+      "dangling, label, reference, before or since",
+      repeated,
+    )
     .addOption(formatOption())
-    .action(async (flags: object) => {
+    .action(async (repository: string | undefined, flags: object) => {
       const { listImages } = await import("./image_list_action.ts");
-      await listImages(app, flags as Parameters<typeof listImages>[1]);
+      await listImages(app, repository, flags as Parameters<typeof listImages>[2]);
     });
 }
 
@@ -61,8 +129,8 @@ function inspectCommand(app: App): Command {
     });
 }
 
-function tagCommand(app: App, name: string): Command {
-  return new Command(name)
+function tagCommand(app: App): Command {
+  return new Command("tag")
     .summary("Give an image a further reference")
     .argument("<source>", "reference of the image")
     .argument("<target>", "the new reference")
@@ -84,27 +152,14 @@ function removeCommand(app: App, name: string): Command {
     });
 }
 
-function loadCommand(app: App, name: string): Command {
-  return new Command(name)
-    .summary("Read images from an archive")
-    .option("-i, --input <path>", "the archive, instead of standard input")
-    .addOption(progressOption())
+function pruneCommand(app: App): Command {
+  return new Command("prune")
+    .summary("Remove images that have no name, or with -a those that no container uses")
+    .option("-a, --all", "all that no container uses")
+    .option("-f, --force", "accepted: nothing is asked")
+    .option("--filter <key=value>", "until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]", repeated)
     .action(async (flags: object) => {
-      const { loadImages } = await import("./image_archive_action.ts");
-      await loadImages(app, flags as Parameters<typeof loadImages>[1]);
-    });
-}
-
-function saveCommand(app: App, name: string): Command {
-  return platformOptions(
-    new Command(name)
-      .summary("Write images to an archive")
-      .argument("<image...>", "references")
-      .option("-o, --output <path>", "the archive, instead of standard output"),
-  )
-    .option("--format <format>", "oci or docker", "oci")
-    .action(async (images: string[], flags: object) => {
-      const { saveImages } = await import("./image_archive_action.ts");
-      await saveImages(app, images, flags as Parameters<typeof saveImages>[2]);
+      const { pruneImages } = await import("./image_actions.ts");
+      await pruneImages(app, flags);
     });
 }

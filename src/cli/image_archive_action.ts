@@ -1,52 +1,52 @@
 import { z } from "zod";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isCtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { OutputClosed, writeOutput } from "./attach_output.ts";
+import type { EngineClient } from "./engine_client.ts";
 import { usage } from "./errors.ts";
+import { localQuery, openArchive, postArchive } from "./local_archive.ts";
 import { parseAnswer } from "./parse_answer.ts";
 import { platform, type PlatformFlags } from "./platform.ts";
 import { followProgress } from "./progress.ts";
+import { saveFile } from "./save_file.ts";
 
-const Loaded = z.object({ images: z.array(z.object({ familiar: z.string() })) });
+const Loaded = z.object({
+  images: z.array(z.object({ familiar: z.string() })),
+  skipped: z.array(z.string()).default([]),
+});
 
-/** Reads an archive into the image store and prints the references that it held. */
-export async function loadImages(
-  app: App,
-  flags: { readonly input?: string; readonly progress: string },
-): Promise<void> {
-  const { input } = flags;
-  const file = input === undefined || input === "-" ? Deno.stdin : await openArchive(input);
-  if (file === Deno.stdin && Deno.stdin.isTerminal()) {
-    throw usage("cannot read an archive from the terminal", "give --input, or redirect a file");
-  }
-  const source = input ?? "standard input";
-  const engine = await app.engine();
-  const response = await engine.stream({
-    method: "POST",
-    path: `/images/load?source=${encodeURIComponent(source)}`,
-    headers: { "content-type": "application/x-tar" },
-    body: file.readable,
-  });
-  const loaded = await followProgress(app, response, {
-    how: flags.progress,
-    title: `loading ${source}`,
-  });
-  for (const { familiar } of parseAnswer(Loaded, loaded).images) app.stdout.line(familiar);
+interface LoadFlags {
+  readonly input?: string;
+  readonly force?: boolean;
+  readonly quiet?: boolean;
+  readonly progress: string;
 }
 
-async function openArchive(path: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(path);
-  } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound;
-    const fact = missing ? "there is no such file" : error instanceof Error ? error.message : error;
-    throw new CtrError(missing ? "not-found" : "denied", `cannot load "${path}": ${fact}`);
+/** Reads an archive into the image store and prints the references that it held. */
+export async function loadImages(app: App, flags: LoadFlags): Promise<void> {
+  const { input } = flags;
+  const fromPipe = input === undefined || input === "-";
+  if (fromPipe && Deno.stdin.isTerminal()) {
+    throw usage("cannot read an archive from the terminal", "give --input, or redirect a file");
   }
+  const archive = fromPipe ? Deno.stdin.readable : await openArchive(input, "load");
+  const source = input ?? "standard input";
+  const engine = await app.engine();
+  const query = new URLSearchParams({ source, ...(flags.force && { force: "1" }) });
+  const response = await postArchive(engine, `/images/load?${query}`, archive);
+  const answer = await followProgress(app, response, {
+    how: flags.quiet ? "none" : flags.progress,
+    title: `loading ${source}`,
+  });
+  const { images, skipped } = parseAnswer(Loaded, answer);
+  for (const path of skipped) app.stderr.line(`warning: skipped "${path}", which is unsafe`);
+  for (const { familiar } of images) app.stdout.line(familiar);
 }
 
 interface SaveFlags extends PlatformFlags {
   readonly output?: string;
   readonly format: string;
+  readonly compress: string;
 }
 
 /** Writes images to an archive. The references go to standard output when the archive does not. */
@@ -55,47 +55,73 @@ export async function saveImages(
   references: readonly string[],
   flags: SaveFlags,
 ): Promise<void> {
-  if (flags.format !== "oci" && flags.format !== "docker") {
-    throw usage(`cannot use --format "${flags.format}": want oci or docker`);
-  }
   const toFile = flags.output !== undefined && flags.output !== "-";
   if (!toFile && app.stdout.isTerminal) {
     throw usage("cannot write an archive to the terminal", "give --output, or redirect it");
   }
   const wanted = platform(app, flags, "flags");
-  const query = new URLSearchParams({ format: flags.format });
-  for (const reference of references) query.append("ref", reference);
-  if (wanted !== undefined) query.set("platform", wanted);
+  const request = {
+    references,
+    format: flags.format,
+    compression: flags.compress,
+    ...(wanted !== undefined && { platform: wanted }),
+  };
   const engine = await app.engine();
-  const response = await engine.stream({ method: "GET", path: `/images/save?${query}` });
   try {
-    if (toFile) await saveFile(flags.output!, response.body);
-    else for await (const bytes of response.body) await writeOutput(Deno.stdout, bytes);
+    if (!toFile) await saveToPipe(engine, request);
+    else if (!await saveInPlace(engine, request, flags.output!)) {
+      const response = await engine.postStream("/images/save", request);
+      try {
+        await saveFile(flags.output!, response.body);
+      } finally {
+        response.connection.close();
+      }
+    }
   } catch (error) {
     if (!(error instanceof OutputClosed)) throw error;
     app.exitStatus = 141;
     return;
-  } finally {
-    response.connection.close();
   }
   for (const reference of references) (toFile ? app.stdout : app.stderr).line(reference);
 }
 
-/** Under a temporary name until it is whole: half an archive looks like an archive. */
-async function saveFile(path: string, body: AsyncIterable<Uint8Array>): Promise<void> {
+async function saveToPipe(engine: EngineClient, request: unknown): Promise<void> {
+  const response = await engine.postStream("/images/save", request);
+  try {
+    for await (const bytes of response.body) await writeOutput(Deno.stdout, bytes);
+  } finally {
+    response.connection.close();
+  }
+}
+
+/**
+ * Has the engine write the file itself, under a temporary name until it is whole: half an archive
+ * looks like an archive.
+ *
+ * @returns False if the engine does not see the file.
+ */
+async function saveInPlace(
+  engine: EngineClient,
+  request: unknown,
+  path: string,
+): Promise<boolean> {
+  // What is there and no plain file, such as /dev/stdout, is written to as it is.
+  const there = await Deno.stat(path).catch(() => undefined);
+  if (there && !there.isFile) return false;
   const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
   try {
-    const file = await Deno.open(temporary, { write: true, createNew: true });
-    try {
-      for await (const bytes of body) await writeOutput(file, bytes);
-    } finally {
-      file.close();
-    }
-    await Deno.rename(temporary, path);
+    (await Deno.open(temporary, { write: true, createNew: true })).close();
   } catch (error) {
-    await Deno.remove(temporary).catch(() => {});
-    if (error instanceof CtrError || error instanceof OutputClosed) throw error;
     const fact = error instanceof Error ? error.message : String(error);
     throw new CtrError("denied", `cannot write "${path}": ${fact}`, { cause: error });
+  }
+  try {
+    await engine.post(`/images/save?${await localQuery(temporary)}`, request, {});
+    await Deno.rename(temporary, path);
+    return true;
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    if (isCtrError(error, "unsupported")) return false;
+    throw error;
   }
 }

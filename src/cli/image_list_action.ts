@@ -3,6 +3,7 @@ import { CtrError, isCtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { usage } from "./errors.ts";
 import { familiarReference, splitReference } from "./familiar.ts";
+import { filterImages, isNameless } from "./image_filters.ts";
 import { prettyJson } from "./json.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
@@ -22,7 +23,10 @@ const Image = z.looseObject({
     }),
     digest: z.string(),
     size: z.number(),
-    config: z.looseObject({ created: z.string().optional() }),
+    config: z.looseObject({
+      created: z.string().optional(),
+      config: z.looseObject({ Labels: z.record(z.string(), z.string()).nullish() }).nullish(),
+    }),
   })),
 });
 type Image = z.output<typeof Image>;
@@ -30,28 +34,64 @@ type Image = z.output<typeof Image>;
 interface ListFlags {
   readonly quiet?: boolean;
   readonly verbose?: boolean;
+  readonly digests?: boolean;
+  readonly trunc: boolean;
+  readonly filter?: readonly string[];
   readonly format: Format;
 }
 
 /** Lists images, by reference. */
-export async function listImages(app: App, flags: ListFlags): Promise<void> {
+export async function listImages(
+  app: App,
+  repository: string | undefined,
+  flags: ListFlags,
+): Promise<void> {
   if (flags.quiet && flags.verbose) throw usage("cannot use --quiet together with --verbose");
   const engine = await app.engine();
-  const images = parseAnswer(z.array(Image), await engine.get("/images"))
+  const all = parseAnswer(z.array(Image), await engine.get("/images"))
     .toSorted((a, b) => a.configuration.name < b.configuration.name ? -1 : 1);
-  if (flags.verbose && flags.format === "table") return await listVariants(app, images);
+  const images = filterImages(all, flags.filter ?? [], repository);
+  const whole = Boolean(flags.digests) || !flags.trunc;
+  const shown = (digest: string) => whole ? digest : short(digest);
+  if (flags.verbose && flags.format === "table") return await listVariants(app, images, shown);
   await printList(app, images, {
     ...flags,
     header: ["NAME", "TAG", "DIGEST"],
-    row: ({ configuration: { name: reference, descriptor } }) => {
-      const { name, tag } = splitReference(reference);
-      return [name, tag, short(descriptor.digest)];
+    row: (image) => {
+      const { name, tag } = nameOf(image);
+      return [name, tag, shown(image.configuration.descriptor.digest)];
     },
     id: (image) => familiarReference(image.configuration.name),
+    fields: (image) => templateFields(image, shown),
   });
 }
 
-async function listVariants(app: App, images: readonly Image[]): Promise<void> {
+/** A nameless image is `<none>` in both columns, as people know it. */
+function nameOf(image: Image): { name: string; tag: string } {
+  if (isNameless(image)) return { name: "<none>", tag: "<none>" };
+  return splitReference(image.configuration.name);
+}
+
+/** Docker's names for `--format '{{…}}'`. */
+function templateFields(image: Image, shown: (digest: string) => string) {
+  const { name, tag } = nameOf(image);
+  const { descriptor, creationDate } = image.configuration;
+  const size = Math.max(0, ...image.variants.map((variant) => variant.size));
+  return {
+    Repository: name,
+    Tag: tag,
+    ID: shown(descriptor.digest),
+    Digest: descriptor.digest,
+    CreatedAt: image.variants[0]?.config.created ?? creationDate,
+    Size: megabytes(size),
+  };
+}
+
+async function listVariants(
+  app: App,
+  images: readonly Image[],
+  shown: (digest: string) => string,
+): Promise<void> {
   const rows = images.flatMap((image) => image.variants.map((variant) => ({ image, variant })));
   const header = "NAME|TAG|INDEX DIGEST|OS|ARCH|VARIANT|FULL SIZE|CREATED|MANIFEST DIGEST".split(
     "|",
@@ -59,11 +99,10 @@ async function listVariants(app: App, images: readonly Image[]): Promise<void> {
   await printList(app, rows, {
     format: "table",
     header,
-    row: ({ image: { configuration }, variant: { platform, size, digest, config } }) => {
-      const { name, tag } = splitReference(configuration.name);
+    row: ({ image, variant: { platform, size, digest, config } }) => {
+      const { name, tag } = nameOf(image);
       const { os, architecture, variant = "" } = platform;
-      const index = short(configuration.descriptor.digest);
-      const megabytes = `${(size / 1_000_000).toFixed(1)} MB`;
+      const index = shown(image.configuration.descriptor.digest);
       return [
         name,
         tag,
@@ -71,9 +110,9 @@ async function listVariants(app: App, images: readonly Image[]): Promise<void> {
         os,
         architecture,
         variant,
-        megabytes,
+        megabytes(size),
         config.created ?? "",
-        short(digest),
+        shown(digest),
       ];
     },
     id: ({ image }) => image.configuration.name,
@@ -101,6 +140,10 @@ export async function inspectImages(app: App, references: readonly string[]): Pr
     });
   }
   app.stdout.line(prettyJson(found));
+}
+
+function megabytes(size: number): string {
+  return `${(size / 1_000_000).toFixed(1)} MB`;
 }
 
 function short(digest: string): string {

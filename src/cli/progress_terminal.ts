@@ -53,7 +53,7 @@ export class TerminalProgress implements ProgressView {
     let current = 0;
     let total = 0;
     for (const layer of this.#layers.values()) {
-      if (layer.phase === "exists") continue;
+      if (layer.phase === "exists" || layer.phase === "mounted") continue;
       current += layer.phase === "done" ? layer.total : layer.current;
       total += layer.total;
     }
@@ -69,11 +69,11 @@ export class TerminalProgress implements ProgressView {
 
   #bars(most: number): string[] {
     const layers = [...this.#layers.values()];
-    const busy = layers.filter((layer) => !["done", "exists"].includes(layer.phase));
+    const busy = layers.filter((layer) => !["done", "exists", "mounted"].includes(layer.phase));
     // Where not all fit, those that still move are what one wants to see.
     const shown = layers.length <= most ? layers : busy.slice(0, Math.max(0, most));
     return shown.map((layer) => {
-      const finished = layer.phase === "done" || layer.phase === "exists";
+      const finished = ["done", "exists", "mounted"].includes(layer.phase);
       const share = finished ? 1 : layer.total > 0 ? layer.current / layer.total : 0;
       const full = Math.min(BAR, Math.round(share * BAR));
       const bar = this.#app.color

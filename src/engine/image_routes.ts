@@ -1,9 +1,18 @@
 import { z } from "zod";
-import { type Progress, PullRequest } from "../api/mod.ts";
+import {
+  ConvertRequest,
+  DiffRequest,
+  type Events,
+  ImagePruneRequest,
+  PullRequest,
+  PushRequest,
+  registryEnvironment,
+} from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
-import type { Images, PullOptions, PullProgress } from "../image/mod.ts";
+import type { ImageRecord, Images, Removed } from "../image/mod.ts";
 import { formatPlatform, parsePlatform } from "../oci/mod.ts";
-import { errorBody } from "./http_errors.ts";
+import { archiveRoutes, named } from "./image_archives.ts";
+import { type Told, withProgress } from "./image_progress.ts";
 import { type Call, type Route, route } from "./router.ts";
 
 const TagRequest = z.strictObject({ source: z.string(), target: z.string() });
@@ -11,147 +20,137 @@ const RemoveRequest = z.strictObject({
   references: z.array(z.string()),
   force: z.boolean().default(false),
 });
-const PruneRequest = z.strictObject({ all: z.boolean().default(false) });
-
-/** A layer's progress is told this often at most. */
-const PROGRESS_MS = 100;
 
 /** `/images`. */
-export function imageRoutes(images: Images): Route[] {
+export function imageRoutes(images: Images, events?: Events): Route[] {
+  const told = (action: string, image: ImageRecord) =>
+    events?.emit({
+      type: "image",
+      action,
+      id: image.descriptor.digest,
+      name: image.familiar,
+    });
+  const removed = ({ untagged, deleted, reclaimedBytes }: Removed) => {
+    for (const name of untagged) events?.emit({ type: "image", action: "untag", id: name, name });
+    for (const id of deleted) events?.emit({ type: "image", action: "delete", id, name: id });
+    return { removed: untagged, deleted, reclaimedBytes };
+  };
   return [
     route("POST /images/pull", async (call) => {
       const request = await call.body(PullRequest);
-      const options: PullOptions = {
-        scheme: request.scheme,
-        ...(request.platform && { platform: parsePlatform(request.platform) }),
-        ...(request.allPlatforms && { platform: "all" as const }),
-        ...(request.maxConcurrentDownloads && { maxConcurrent: request.maxConcurrentDownloads }),
-      };
-      await withProgress(call, async (told) => {
-        const pulled = await images.pull(request.reference, { ...options, ...told });
-        const { reference, familiar, descriptor, platforms } = pulled;
-        return { reference, familiar, digest: descriptor.digest, platforms };
+      await withProgress(call, (progress) => pull(images, request, progress, told));
+    }),
+    route("POST /images/push", async (call) => {
+      const request = await call.body(PushRequest);
+      const { platform, allTags, referrers, scheme, maxConcurrentUploads } = request;
+      await withProgress(call, async (progress) => {
+        const pushed = await images.push(request.reference, {
+          allTags,
+          referrers,
+          scheme,
+          environment: request.environment && registryEnvironment(request.environment),
+          ...(platform && { platform: parsePlatform(platform) }),
+          ...(maxConcurrentUploads && { maxConcurrent: maxConcurrentUploads }),
+          ...progress,
+        });
+        for (const image of pushed) told("push", image);
+        return {
+          images: pushed.map((image) => ({
+            ...named(image),
+            size: image.descriptor.size,
+            referrers: image.referrers,
+          })),
+        };
       });
     }),
-    route("POST /images/load", async (call) => {
-      const skipUnsafe = call.flag("force");
-      await withProgress(call, async (told) => {
-        const source = { kind: "bytes", bytes: call.request as AsyncIterable<Uint8Array> } as const;
-        const { images: loaded, skipped } = await images.load(source, { ...told, skipUnsafe });
-        const digests = loaded.map(({ reference, familiar, descriptor }) => (
-          { reference, familiar, digest: descriptor.digest }
-        ));
-        return { images: digests, skipped };
+    ...archiveRoutes(images, told),
+    route("POST /images/convert", async (call) => {
+      const { source, target, platform, compression, format } = await call.body(ConvertRequest);
+      await withProgress(call, async (progress) => {
+        const image = await images.convert(source, target, {
+          ...(compression && { compression }),
+          ...(format && { format }),
+          ...(platform && { platform: parsePlatform(platform) }),
+          ...progress,
+        });
+        told("convert", image);
+        return named(image);
       });
     }),
-    route("GET /images/save", (call) => sendArchive(call, images)),
+    route("POST /images/diff", async (call) => {
+      const signal = call.gone;
+      const { a, b, platform } = await call.body(DiffRequest);
+      const options = { signal, ...(platform && { platform: parsePlatform(platform) }) };
+      call.json(await images.diff(a, b, options));
+    }),
     route("GET /images", async (call) => {
       const records = await images.list();
-      call.json(await Promise.all(records.map(({ reference }) => images.inspect(reference))));
+      const found = await Promise.all(records.map(({ reference }) => there(images, reference)));
+      call.json(found.filter((image) => image !== undefined));
     }),
-    route("GET /images/inspect", async (call) => {
-      const ref = call.query.get("ref");
-      if (!ref) throw new CtrError("usage", "cannot inspect an image: no ref was given");
-      call.json(await images.inspect(ref));
+    route("GET /images/inspect", async (call) => call.json(await images.inspect(ref(call)))),
+    route("GET /images/history", async (call) => {
+      const platform = call.query.get("platform");
+      const options = platform === null ? {} : { platform: parsePlatform(platform) };
+      call.json(await images.history(ref(call), options));
     }),
     route("POST /images/tag", async (call) => {
       const { source, target } = await call.body(TagRequest);
-      const { reference, descriptor } = await images.tag(source, target);
-      call.json({ reference, digest: descriptor.digest });
+      const image = await images.tag(source, target);
+      told("tag", image);
+      call.json({ reference: image.reference, digest: image.descriptor.digest });
     }),
     route("POST /images/remove", async (call) => {
       const { references, force } = await call.body(RemoveRequest);
-      const { untagged, deleted, reclaimedBytes } = await images.remove(references, { force });
-      call.json({ removed: untagged, deleted, reclaimedBytes });
+      call.json(removed(await images.remove(references, { force })));
     }),
     route("POST /images/prune", async (call) => {
-      const { all } = await call.body(PruneRequest);
-      const { untagged, deleted, reclaimedBytes } = await images.prune({ all });
-      call.json({ removed: untagged, deleted, reclaimedBytes });
+      const { all, until, labels } = await call.body(ImagePruneRequest);
+      const options = { all, labels, ...(until !== undefined && { until: new Date(until) }) };
+      call.json(removed(await images.prune(options)));
     }),
   ];
 }
 
-/** Runs long work and answers with a line per step. It ends when the client goes away. */
-async function withProgress(
-  call: Call,
-  work: (
-    told: { readonly signal: AbortSignal; readonly onProgress: (progress: PullProgress) => void },
-  ) => Promise<unknown>,
-): Promise<void> {
-  const signal = call.gone;
-  call.response.writeHead(200, { "content-type": "application/x-ndjson" });
-  call.response.flushHeaders();
-  const line = (progress: Progress) => {
-    if (!call.response.destroyed) call.response.write(`${JSON.stringify(progress)}\n`);
+async function pull(
+  images: Images,
+  request: z.output<typeof PullRequest>,
+  progress: Told,
+  told: (action: string, image: ImageRecord) => void,
+) {
+  const options = {
+    scheme: request.scheme,
+    environment: request.environment && registryEnvironment(request.environment),
+    referrers: request.referrers,
+    ...(request.platform && { platform: parsePlatform(request.platform) }),
+    ...(request.allPlatforms && { platform: "all" as const }),
+    ...(request.maxConcurrentDownloads && { maxConcurrent: request.maxConcurrentDownloads }),
+    ...progress,
   };
-  const throttle = new Throttle();
-  const onProgress = (progress: PullProgress) => {
-    const shown = throttle.pass(progress) ? translate(progress) : undefined;
-    if (shown) line(shown);
-  };
+  const pulled = request.allTags
+    ? await images.pullAll(request.reference, options)
+    : [await images.pull(request.reference, options)];
+  for (const image of pulled) told("pull", image);
+  const results = pulled.map((image) => ({
+    ...named(image),
+    platforms: image.platforms.map(formatPlatform),
+    referrers: image.referrers,
+  }));
+  return request.allTags ? { images: results } : { ...results[0], images: results };
+}
+
+/** One that was removed since it was listed is not there. */
+async function there(images: Images, reference: string) {
   try {
-    const value = await work({ signal, onProgress });
-    line({ kind: "result", value });
+    return await images.inspect(reference);
   } catch (error) {
-    line({ kind: "error", ...errorBody(error) });
-  }
-  call.response.end();
-}
-
-/** Lets each new phase of a layer pass, and numbers now and then. */
-class Throttle {
-  readonly #last = new Map<string, { phase: string; atMs: number }>();
-
-  pass(progress: PullProgress): boolean {
-    if (progress.kind !== "layer") return true;
-    const { digest, phase } = progress;
-    const last = this.#last.get(digest);
-    const atMs = performance.now();
-    if (last?.phase === phase && atMs - last.atMs < PROGRESS_MS) return false;
-    this.#last.set(digest, { phase, atMs });
-    return true;
+    if (error instanceof CtrError && error.code === "not-found") return undefined;
+    throw error;
   }
 }
 
-function translate(progress: PullProgress): Progress {
-  switch (progress.kind) {
-    case "layer":
-      return progress;
-    case "resolved": {
-      const platforms = progress.platforms.map(formatPlatform).join(", ");
-      const text = `${progress.reference}: ${progress.digest}`;
-      return { kind: "message", text: platforms === "" ? text : `${text} (${platforms})` };
-    }
-    case "merge": {
-      const verb = progress.phase === "done" ? "merged" : "merging";
-      return { kind: "message", text: `${verb} ${progress.layers} layers` };
-    }
-  }
-}
-
-async function sendArchive(call: Call, images: Images): Promise<void> {
-  const references = call.query.getAll("ref");
-  if (references.length === 0) throw new CtrError("usage", "cannot save: no ref was given");
-  const platform = call.query.get("platform");
-  const format = call.query.get("format") ?? "oci";
-  if (format !== "oci" && format !== "docker") {
-    throw new CtrError("usage", `cannot save: the format "${format}" is neither oci nor docker`);
-  }
-  const archive = images.save(references, {
-    format,
-    ...(platform && { platform: parsePlatform(platform) }),
-  })[Symbol.asyncIterator]();
-  const first = await archive.next(); // what cannot be saved is told before the head is sent
-  call.response.writeHead(200, { "content-type": "application/x-tar" });
-  try {
-    for (let piece = first; !piece.done; piece = await archive.next()) {
-      await call.write(piece.value);
-    }
-    call.response.end();
-  } catch {
-    call.response.destroy(); // a whole answer would be taken for a whole archive
-  } finally {
-    await archive.return?.();
-  }
+function ref(call: Call): string {
+  const text = call.query.get("ref");
+  if (!text) throw new CtrError("usage", "cannot look at an image: no ref was given");
+  return text;
 }

@@ -224,11 +224,16 @@ function removeCounted(path: string): number | undefined {
 
 /** What the host's disk pays: disks are sparse. */
 export function allocatedBytes(path: string): number {
+  return fileBytes(path).allocated;
+}
+
+/** Zero for a file that is not there. */
+export function fileBytes(path: string): { readonly allocated: number; readonly logical: number } {
   try {
-    const info = Deno.statSync(path);
-    return info.blocks === null ? info.size : Math.min(info.size, info.blocks * 512);
+    const { size, blocks } = Deno.statSync(path);
+    return { allocated: blocks === null ? size : Math.min(size, blocks * 512), logical: size };
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return 0;
+    if (error instanceof Deno.errors.NotFound) return { allocated: 0, logical: 0 };
     throw error;
   }
 }

@@ -1,9 +1,8 @@
 import { parseReference } from "../oci/mod.ts";
-import { addAttached, allocatedBytes, neededBy, objectsIn, usedDescriptors } from "./collect.ts";
 import type { NamedImage } from "./index_file.ts";
 import { presentImages } from "./resolve.ts";
 import type { Store } from "./store.ts";
-import type { ImageDiskUsage, ImageObject } from "./types.ts";
+import type { ImageObject } from "./types.ts";
 import { z } from "zod";
 
 const AnyObject = z.record(z.string(), z.unknown());
@@ -27,36 +26,6 @@ export async function describeImage(store: Store, image: NamedImage): Promise<Im
     },
     variants,
   };
-}
-
-/** Sizes on the host's disk, blobs and layer disks together. */
-export async function measure(store: Store): Promise<ImageDiskUsage> {
-  const used = new Set(store.usedManifests());
-  const images = store.records.list();
-  let active = 0;
-  for (const image of images) if (await isUsed(store, image, used)) active++;
-  const roots = [
-    ...usedDescriptors(store),
-    ...await store.records.foreign(),
-  ];
-  const kept = await neededBy(store, roots);
-  await addAttached(store, await store.records.attached(), kept);
-  let sizeInBytes = 0;
-  let reclaimable = 0;
-  const places = [["blobs", store.paths.blobs, ""], [
-    "disks",
-    store.paths.layers,
-    ".ext4",
-  ]] as const;
-  for (const [kind, folder, suffix] of places) {
-    for (const digest of await objectsIn(folder, suffix)) {
-      const path = kind === "blobs" ? store.paths.blob(digest) : store.paths.disk(digest);
-      const bytes = allocatedBytes(path);
-      sizeInBytes += bytes;
-      if (!kept[kind].has(digest)) reclaimable += bytes;
-    }
-  }
-  return { total: images.length, active, sizeInBytes, reclaimable };
 }
 
 /** True if a container uses a platform of the image. */

@@ -7,6 +7,7 @@ import type {
   ImageDiskUsage,
   ImageObject,
   ImageRecord,
+  ImageUsage,
   ImportOptions,
   Loaded,
   LoadOptions,
@@ -135,6 +136,10 @@ export interface Images extends AsyncDisposable {
   lease(): Promise<ImageLease>;
 
   diskUsage(): Promise<ImageDiskUsage>;
+  /** By reference. */
+  usageOfEach(): Promise<readonly ImageUsage[]>;
+  /** What is missing of images and of what containers need, one sentence each. */
+  problems(): Promise<readonly string[]>;
   /** Removes what killed processes left: temporary files, partial downloads, stale leases. */
   sweep(options?: SweepOptions): Promise<Swept>;
   /** Makes the database's rows from `content/index.json`, after the database was lost. */

@@ -52,13 +52,15 @@ export async function loadImages(
       const archive = await readMembers(store, lease, members, kept, options.signal);
       const images = await imagesIn(store, archive, lease);
       if (images.length === 0) throw new CtrError("bad-data", "cannot use it: it holds no image");
-      for (const image of images) await unpackFor(store, image, lease, options);
+      const unpacksNow = options.unpack !== "later";
+      if (unpacksNow) { for (const image of images) await unpackFor(store, image, lease, options); }
       const named = images.map((image) => ({ ...image, createdMs: Date.now() }));
       await store.records.change((before) => {
         const after = new Map(before);
         for (const image of named) after.set(image.reference, image);
         return after.values();
       });
+      if (!unpacksNow) store.later.unpack(images.map(({ reference }) => reference));
       return { images: named.map((image) => recordOf(store, image)), skipped };
     } finally {
       await collectThese(store, "blobs", kept);

@@ -24,6 +24,7 @@ export type {
   ImageObject,
   ImageRecord,
   ImagesOptions,
+  ImageUsage,
   ImageVariant,
   ImportOptions,
   LayerBlob,

@@ -1,10 +1,11 @@
 import { CtrError } from "../core/mod.ts";
 import { type Descriptor, formatReference } from "../oci/mod.ts";
+import { collectThese } from "./collect.ts";
 import { convertImage } from "./convert.ts";
-import { describeImage, measure } from "./describe.ts";
+import { describeImage } from "./describe.ts";
 import { withAction } from "./disk_errors.ts";
 import { imageHistory } from "./history.ts";
-import type { Images } from "./images.ts";
+import type { ImageLease, Images } from "./images.ts";
 import { importImage } from "./import.ts";
 import { type NamedImage, writeLayoutFile } from "./index_file.ts";
 import { takeLease } from "./lease.ts";
@@ -18,6 +19,7 @@ import { saveImages } from "./save.ts";
 import { migrate } from "./schema.ts";
 import { makeStore, recordOf, type Store } from "./store.ts";
 import { sweepStore } from "./sweep.ts";
+import { findMissing, measure, measureEach } from "./usage.ts";
 import type { ImageRecord, ImagesOptions } from "./types.ts";
 
 /**
@@ -26,7 +28,7 @@ import type { ImageRecord, ImagesOptions } from "./types.ts";
  * The table of images is made to agree with `content/index.json` on the way.
  */
 export async function openImages(options: ImagesOptions): Promise<Images> {
-  const store = makeStore(options);
+  const store = makeStore(options, unpackLater);
   await store.paths.create();
   migrate(options.db);
   await writeLayoutFile(store.paths);
@@ -38,9 +40,12 @@ export async function openImages(options: ImagesOptions): Promise<Images> {
 function imagesOf(store: Store): Images {
   const list = () => store.records.list().map((image) => recordOf(store, image));
   return {
-    pull: (reference, options = {}) => pullImage(store, reference, options),
-    pullAll: (reference, options = {}) => pullAllTags(store, reference, options),
-    push: (reference, options = {}) => pushImage(store, reference, options),
+    pull: async (reference, options = {}) =>
+      await pullImage(await store.forCaller(options.environment), reference, options),
+    pullAll: async (reference, options = {}) =>
+      await pullAllTags(await store.forCaller(options.environment), reference, options),
+    push: async (reference, options = {}) =>
+      await pushImage(await store.forCaller(options.environment), reference, options),
     resolveForRun: (reference, platform = store.hostPlatform, options = {}) =>
       resolveForRun(store, reference, platform, options),
     resolveManifest: (manifest, reference, options = {}) =>
@@ -83,13 +88,30 @@ function imagesOf(store: Store): Images {
     },
     lease: () => takeLease(store.paths),
     diskUsage: () => measure(store),
+    usageOfEach: () => measureEach(store),
+    problems: () => findMissing(store),
     sweep: (options = {}) => sweepStore(store.paths, options),
     rebuild: async () => {
       await store.records.rebuild();
       return list();
     },
-    [Symbol.asyncDispose]: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => store.later.stop(),
   };
+}
+
+/** With a lease: an image that is removed meanwhile leaves no disks behind. */
+async function unpackLater(store: Store, reference: string, signal: AbortSignal): Promise<void> {
+  const ids: Descriptor["digest"][] = [];
+  {
+    await using lease = await takeLease(store.paths);
+    const add = async (...digests: Descriptor["digest"][]) => {
+      ids.push(...digests);
+      await lease.add(...digests);
+    };
+    const noted: ImageLease = { add, [Symbol.asyncDispose]: () => Promise.resolve() };
+    await resolveForRun(store, reference, store.hostPlatform, { signal, lease: noted });
+  }
+  if (!store.records.find(reference)) await collectThese(store, "disks", ids);
 }
 
 /** The source is looked up with the index's lock held, so that it cannot be removed meanwhile. */

@@ -7,6 +7,7 @@ import type { ImageManifest } from "./graph.ts";
 import type { NamedImage } from "./index_file.ts";
 import { takeLease } from "./lease.ts";
 import { missingBlob } from "./layer_disks.ts";
+import { compressed } from "./recompress.ts";
 import { findImage, imageFor, presentImages } from "./resolve.ts";
 import type { Store } from "./store.ts";
 import type { SaveOptions } from "./types.ts";
@@ -29,7 +30,15 @@ interface Contents {
  * `docker` is what `docker save` has written since version 25: an OCI layout with a `manifest.json`
  * beside it, so that old and new readers are content.
  */
-export async function* saveImages(
+export function saveImages(
+  store: Store,
+  references: readonly string[],
+  options: SaveOptions,
+): AsyncIterable<Uint8Array> {
+  return compressed(archiveOf(store, references, options), options.compression ?? "none");
+}
+
+async function* archiveOf(
   store: Store,
   references: readonly string[],
   options: SaveOptions,

@@ -1,10 +1,12 @@
 import { type Log, SILENT } from "../core/mod.ts";
 import { linuxPlatform, type Platform, type Reference } from "../oci/mod.ts";
 import { familiarReference, parseReference } from "../oci/mod.ts";
-import { openRegistry, type Registry } from "../registry/mod.ts";
+import type { Environment } from "../api/mod.ts";
+import { callerOptions, openRegistry, type Registry } from "../registry/mod.ts";
 import { BlobSources } from "./blob_sources.ts";
 import { ContentStore } from "./content.ts";
 import type { NamedImage } from "./index_file.ts";
+import { Later } from "./later.ts";
 import { LayerDisks } from "./layer_disks.ts";
 import { StorePaths } from "./paths.ts";
 import { Records } from "./records.ts";
@@ -26,15 +28,23 @@ export interface Store {
   readonly records: Records;
   readonly sources: BlobSources;
   readonly registry: Registry;
+  /** The same store, which reaches registries as the caller with these variables would. */
+  forCaller(environment: Environment | undefined): Promise<Store>;
+  readonly later: Later;
   readonly limits: ImageLimits;
   readonly log: Log;
   readonly hostPlatform: Platform;
   readonly usedManifests: () => Iterable<string>;
+  readonly users: () => Iterable<{ readonly name: string; readonly manifest: string }>;
   readonly parse: (text: string) => Reference;
   readonly familiar: (reference: Reference) => string;
 }
 
-export function makeStore(options: ImagesOptions): Store {
+/** @param unpack Makes the disks of a reference, for those that are not waited for. */
+export function makeStore(
+  options: ImagesOptions,
+  unpack: (store: Store, reference: string, signal: AbortSignal) => Promise<void>,
+): Store {
   const paths = new StorePaths(options.home);
   const limits = { ...LIMITS, ...options.limits };
   const unpacker = options.unpacker ?? (() => import("../unpack/mod.ts"));
@@ -42,7 +52,8 @@ export function makeStore(options: ImagesOptions): Store {
     ? {}
     : { defaultDomain: options.defaultDomain };
   let registry: Registry | undefined;
-  return {
+  const log = options.log ?? SILENT;
+  const store: Store = {
     paths,
     limits,
     content: new ContentStore(paths),
@@ -53,12 +64,20 @@ export function makeStore(options: ImagesOptions): Store {
     get registry() {
       return registry ??= openRegistry(options.registry);
     },
-    log: options.log ?? SILENT,
+    async forCaller(environment = options.environment) {
+      if (environment === undefined) return store;
+      const caller = await callerOptions(environment, options.home);
+      return { ...store, registry: openRegistry({ ...caller, ...options.registry }) };
+    },
+    later: new Later((reference, signal) => unpack(store, reference, signal), log),
+    log,
     hostPlatform: linuxPlatform(Deno.build.arch),
     usedManifests: options.usedManifests ?? (() => []),
+    users: options.users ?? (() => []),
     parse: (text) => parseReference(text, domain),
     familiar: (reference) => familiarReference(reference, domain),
   };
+  return store;
 }
 
 export function recordOf(store: Store, image: NamedImage): ImageRecord {

@@ -1,6 +1,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { Log } from "../core/mod.ts";
 import type { Descriptor, Digest, ImageConfig, Platform } from "../oci/mod.ts";
+import type { Environment } from "../api/mod.ts";
 import type { RegistryOptions, Scheme } from "../registry/mod.ts";
 import type { TreeChange } from "../unpack/mod.ts";
 import type { ImageLease } from "./images.ts";
@@ -27,11 +28,15 @@ export interface ImagesOptions {
   readonly db: DatabaseSync;
   readonly log?: Log;
   readonly registry?: RegistryOptions;
+  /** Of callers that send none. Default: `registry` alone counts. */
+  readonly environment?: Environment;
   readonly limits?: Partial<ImageLimits>;
   /** Host of references that name none. Default `docker.io`. */
   readonly defaultDomain?: string;
   /** Digests of manifests that containers use, running or not. Their blobs and disks are kept. */
   readonly usedManifests?: () => Iterable<string>;
+  /** The same with the containers' names, for errors. */
+  readonly users?: () => Iterable<{ readonly name: string; readonly manifest: string }>;
   /** Default: the workers of `unpack/`. */
   readonly unpacker?: () => Promise<Unpacker>;
 }
@@ -39,6 +44,8 @@ export interface ImagesOptions {
 export interface PullOptions {
   /** Default: Linux on the host's architecture. `all` pulls every platform of an index. */
   readonly platform?: Platform | "all";
+  /** Of the caller: proxies, certificates, credentials. */
+  readonly environment?: Environment | undefined;
   readonly scheme?: Scheme;
   /** Blobs that are fetched at once. Default 6. */
   readonly maxConcurrent?: number;
@@ -58,6 +65,8 @@ export interface PushOptions {
   readonly allTags?: boolean;
   /** True also sends what is attached to the image. */
   readonly referrers?: boolean;
+  /** Of the caller: proxies, certificates, credentials. */
+  readonly environment?: Environment | undefined;
   readonly scheme?: Scheme;
   /** Blobs that are sent at once. Default 5. */
   readonly maxConcurrent?: number;
@@ -193,6 +202,14 @@ export interface Removed {
 export interface PruneOptions {
   /** True also forgets named images that no container uses. */
   readonly all?: boolean;
+  /** Only images that came here before this time. */
+  readonly until?: Date;
+  /** Only images with these labels; `not`, without. */
+  readonly labels?: readonly {
+    readonly name: string;
+    readonly value?: string | undefined;
+    readonly not?: boolean;
+  }[];
 }
 
 /** `directory` is an OCI layout; `bytes` and `file` are archives, plain or gzip or zstd. */
@@ -206,6 +223,11 @@ export interface LoadOptions {
   readonly onProgress?: (progress: PullProgress) => void;
   /** Skip unsafe members instead of refusing the archive. */
   readonly skipUnsafe?: boolean;
+  /**
+   * When the disks of the platform that runs here are made: `now` (default), or `later`, behind the
+   * caller's back. A container that is started before they are there waits for them.
+   */
+  readonly unpack?: "now" | "later";
 }
 
 export interface Loaded {
@@ -217,6 +239,8 @@ export interface Loaded {
 export interface SaveOptions {
   /** `oci` (default): a layout. `docker`: what `docker save` writes, one platform per image. */
   readonly format?: "oci" | "docker";
+  /** Of the whole archive. Default `none`: layers are compressed already. */
+  readonly compression?: "none" | "gzip" | "zstd";
   /** Default: everything that is in the store (`oci`), the host's platform (`docker`). */
   readonly platform?: Platform;
 }
@@ -225,9 +249,24 @@ export interface ImageDiskUsage {
   readonly total: number;
   /** Images that a container uses. */
   readonly active: number;
+  /** What the host's file system has allocated. */
   readonly sizeInBytes: number;
+  /** What the files say they are: disks are sparse. */
+  readonly logicalInBytes: number;
   /** Bytes that `prune({ all: true })` would free. */
   readonly reclaimable: number;
+}
+
+/** What one image costs, shared parts included. */
+export interface ImageUsage {
+  readonly reference: string;
+  /** A container uses it. */
+  readonly active: boolean;
+  readonly createdAt: Date;
+  readonly sizeInBytes: number;
+  readonly logicalInBytes: number;
+  /** What other images have too. */
+  readonly sharedInBytes: number;
 }
 
 export interface Swept {

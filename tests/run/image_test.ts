@@ -40,11 +40,11 @@ vmTest("an image goes out to an archive and comes back, as skopeo sees it", asyn
     assertEquals((await home.ctr(["create", "--name", "user", "box:1"])).status, 0);
     const { status, stdout, stderr } = await home.ctr(["image", "rm", "box:1"]);
     assertEquals([status, stdout], [1, ""]);
-    assertMatch(stderr, /^error: cannot remove "box:1": a container uses it\nhint: [^\n]*\n$/);
+    assertMatch(stderr, /^error: cannot remove "box:1": the container "user" uses it\nhint: [^\n]*\n$/);
     assertEquals((await home.ctr(["rm", "user"])).status, 0);
     const removed = await home.ctr(["image", "rm", "box:1"]);
     assertEquals([removed.status, removed.stdout], [0, "box:1\n"]);
-    assertMatch(removed.stderr, /^reclaimed .* MiB\n$/);
+    assertMatch(removed.stderr, /^Reclaimed .* MiB in disk space\n$/);
   });
   assertEquals(await home.litter(), []);
 });
