@@ -44,8 +44,17 @@ export interface ShareMount {
 export type Nic =
   /** QEMU's user mode network: 10.0.2.15/24, gateway 10.0.2.2, name server 10.0.2.3. */
   | { readonly kind: "user"; readonly mac: string }
-  /** A switch that listens on a unix socket (QEMU `stream` framing). */
-  | { readonly kind: "stream"; readonly socket: string; readonly mac: string };
+  /**
+   * A wire to whoever connects to `nicSocket()` in the VM's folder: each frame behind its length, four
+   * bytes, big-endian. It may be plugged in again and again, one at a time; without anybody there what
+   * the guest sends is lost.
+   */
+  | { readonly kind: "stream"; readonly mac: string };
+
+/** The socket in the VM's folder of its NIC number `at`. */
+export function nicSocket(at: number): string {
+  return `nic${at}.sock`;
+}
 
 export interface VmConfig {
   /** Letters, digits and `_.-`, at most 64. */

@@ -16,6 +16,7 @@ export type {
   VmConfig,
   VmExit,
 } from "./hypervisor.ts";
+export { nicSocket } from "./hypervisor.ts";
 export { chooseHypervisor } from "./choose.ts";
 export { QemuHypervisor } from "./qemu/qemu.ts";
 export type { QemuOptions } from "./qemu/qemu.ts";

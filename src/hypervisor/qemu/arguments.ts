@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { CtrError } from "../../core/mod.ts";
-import type { Architecture, Disk, Nic, VmConfig } from "../hypervisor.ts";
+import { type Architecture, type Disk, type Nic, nicSocket, type VmConfig } from "../hypervisor.ts";
 import type { ShareDevice } from "./shares.ts";
 
 /** Names in the VM's folder, where QEMU is started, so that no path is too long for a socket. */
@@ -25,7 +25,7 @@ export interface HostChoices {
  * The arguments that run `config`. Pure: the same input gives the same words.
  *
  * Sockets are relative to the VM's folder, which must be the working folder; everything else is
- * absolute. The stream NICs' sockets are `nic<N>.sock`: links that the caller makes.
+ * absolute. The stream NICs' sockets are `nic<N>.sock`.
  */
 export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
   return [
@@ -152,7 +152,7 @@ function nic(nic: Nic, at: number): string[] {
   }
   const backend = nic.kind === "user"
     ? `user,id=nic${at}`
-    : `stream,id=nic${at},server=off,addr.type=unix,addr.path=${nicSocket(at)}`;
+    : `stream,id=nic${at},server=on,addr.type=unix,addr.path=${nicSocket(at)}`;
   return ["-netdev", backend, "-device", `virtio-net-device,netdev=nic${at},mac=${nic.mac}`];
 }
 
@@ -177,11 +177,6 @@ function share(device: ShareDevice, at: number): string[] {
     ...["-fsdev", `local,id=share${at},path=${path},${owners},multidevs=remap${access}`],
     ...["-device", `virtio-9p-device,fsdev=share${at},mount_tag=${tag}`],
   ];
-}
-
-/** The link in the VM's folder to the switch of its NIC number `at`. */
-export function nicSocket(at: number): string {
-  return `nic${at}.sock`;
 }
 
 function commandLine(config: VmConfig, host: HostChoices): string {

@@ -10,7 +10,7 @@ const CONFIG: VmConfig = {
   kernelArguments: ["ctr.debug=1"],
   bootDisk: "/boot.ext4",
   disks: [{ path: "/a,b.ext4", readonly: false, serial: "upper" }],
-  nics: [{ kind: "stream", socket: "/net/switch.sock", mac: "52:54:00:00:00:01" }],
+  nics: [{ kind: "stream", mac: "52:54:00:00:00:01" }],
   cpus: 2,
   memoryBytes: 512 * 2 ** 20,
   console: "/vm/console",

@@ -14,7 +14,7 @@ import {
   type AcceleratorOptions,
   chooseAccelerator,
 } from "./accelerator.ts";
-import { nicSocket, qemuArguments } from "./arguments.ts";
+import { qemuArguments } from "./arguments.ts";
 import { findBinary } from "./binary.ts";
 import { doctor } from "./doctor.ts";
 import { clearSockets } from "./leftovers.ts";
@@ -158,11 +158,6 @@ async function startQemu(
   choices: { accelerator: "kvm" | "tcg"; cid: number | undefined; sharing: Sharing },
 ): Promise<Vm> {
   const { folder, id } = config;
-  for (const [at, nic] of config.nics.entries()) {
-    if (nic.kind !== "stream") continue;
-    await Deno.remove(join(folder, nicSocket(at))).catch(() => {}); // of an attempt before
-    await Deno.symlink(nic.socket, join(folder, nicSocket(at)));
-  }
   const record = {
     version: 1 as const,
     id,
