@@ -21,10 +21,13 @@ export interface HttpResponse {
   readonly body: AsyncIterable<Uint8Array>;
   /** Bytes that were received behind the head already; for upgraded connections. */
   readonly rest: Uint8Array;
+  /** Headers behind a chunked body; complete when it was read. */
+  readonly trailers?: ReadonlyMap<string, string>;
   readonly connection: Deno.Conn;
 }
 
 const MAX_HEAD = 64 * 1024;
+const READ = 256 * 1024;
 
 export async function connectSocket(path: string): Promise<Deno.Conn> {
   using short = shortSocketPath(path);
@@ -94,12 +97,15 @@ async function receiveHead(connection: Deno.Conn, reader: Reader): Promise<HttpR
   const [first = "", ...lines] = (await reader.until("\r\n\r\n")).split("\r\n");
   const status = Number(/^HTTP\/1\.[01] (\d{3})/.exec(first)?.[1]);
   if (!status) throw new CtrError("bad-data", `read the engine's answer: "${first}" is not HTTP`);
-  const headers = new Map(lines.map((line) => {
-    const colon = line.indexOf(":");
-    return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()] as const;
-  }));
-  const body = status === 101 || status === 204 ? empty() : readBody(reader, headers);
-  return { status, headers, body, rest: reader.buffered(), connection };
+  const headers = new Map(lines.map(parseHeader));
+  const trailers = new Map<string, string>();
+  const body = status === 101 || status === 204 ? empty() : readBody(reader, headers, trailers);
+  return { status, headers, body, trailers, rest: reader.buffered(), connection };
+}
+
+function parseHeader(line: string): readonly [name: string, value: string] {
+  const colon = line.indexOf(":");
+  return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
 }
 
 async function* empty(): AsyncIterable<Uint8Array> {}
@@ -107,16 +113,18 @@ async function* empty(): AsyncIterable<Uint8Array> {}
 async function* readBody(
   reader: Reader,
   headers: ReadonlyMap<string, string>,
+  trailers: Map<string, string>,
 ): AsyncIterable<Uint8Array> {
   const length = headers.get("content-length");
   if (headers.get("transfer-encoding")?.toLowerCase() === "chunked") {
     for (;;) {
       const size = Number.parseInt(await reader.until("\r\n"), 16);
       if (!(size >= 0)) throw new CtrError("bad-data", "read the engine's answer: a bad chunk");
+      if (size === 0) break;
       yield* reader.exactly(size);
       await reader.until("\r\n");
-      if (size === 0) return;
     }
+    for (let line; (line = await reader.until("\r\n")) !== "";) trailers.set(...parseHeader(line));
   } else if (length !== undefined) {
     yield* reader.exactly(Number(length));
   } else {
@@ -140,7 +148,7 @@ class Reader {
   /** What is there, or what comes next; null at the end. */
   async some(limit = Infinity): Promise<Uint8Array<ArrayBuffer> | null> {
     if (this.#buffer.length === 0) {
-      const chunk = new Uint8Array(64 * 1024);
+      const chunk = new Uint8Array(READ);
       const count = await this.#connection.read(chunk);
       if (count === null) return null;
       this.#buffer = chunk.subarray(0, count);

@@ -1,0 +1,72 @@
+import { CtrError } from "../../core/mod.ts";
+import { bootVm, type RunningVm, Stopwatch } from "../../vm/mod.ts";
+import type { Context } from "../context.ts";
+import { UPPER_BYTES } from "../defaults.ts";
+import { startRequest } from "../guest_request.ts";
+import { type AttachedMounts, attachMounts } from "../mounts/attach.ts";
+import type { ContainerConfig } from "../types.ts";
+import { makeKeptUpper } from "./kept_upper.ts";
+import type { FileOwner } from "./owner.ts";
+
+/** What a guest needs to mount disks and to move files. */
+const MEMORY_BYTES = 128 * 1024 ** 2;
+
+/** Boots a VM with a container's file systems: its disks, its volumes and its shares, but no process. */
+export async function bootHelper(context: Context, owner: FileOwner): Promise<RunningVm> {
+  const { config } = owner.record;
+  const { volumes } = context;
+  try {
+    const vm = await boot(context, owner, await attachMounts(config, volumes));
+    vm.ended.then(() => volumes.detach(config.id));
+    return vm;
+  } catch (error) {
+    volumes.detach(config.id);
+    throw error;
+  }
+}
+
+async function boot(
+  context: Context,
+  owner: FileOwner,
+  mounts: AttachedMounts,
+): Promise<RunningVm> {
+  const { record: { config, started }, folders } = owner;
+  const { manifest, reference } = config.image;
+  const image = await context.images.resolveManifest(manifest as never, reference);
+  if (!started) await makeKeptUpper(folders.upper, context.diskBytes ?? UPPER_BYTES);
+  await Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 });
+  const booting = await bootVm(context.hypervisor, context.connect, {
+    id: config.id,
+    folder: folders.vm,
+    console: folders.console,
+    architecture: architectureOf(config),
+    layers: image.layerDisks,
+    upper: folders.upper,
+    disks: mounts.disks,
+    shares: mounts.shares,
+    nics: [],
+    cpus: 1,
+    memoryBytes: MEMORY_BYTES,
+    kernel: config.kernel,
+    kernelArguments: config.kernelArguments,
+  }, new Stopwatch());
+  const vm = await booting.running;
+  try {
+    const guestMounts = mounts.guestMounts(vm.vm.shareMounts);
+    const request = startRequest(config, image.layerDisks.length, guestMounts);
+    await vm.guest.startContainer({
+      ...request,
+      process: undefined,
+      network: { ...request.network, interfaces: [] },
+    });
+    return vm;
+  } catch (error) {
+    await vm.kill();
+    throw error;
+  }
+}
+
+function architectureOf({ platform: { architecture } }: ContainerConfig): "amd64" | "arm64" {
+  if (architecture === "amd64" || architecture === "arm64") return architecture;
+  throw new CtrError("unsupported", `cannot boot a VM: there is none for "${architecture}"`);
+}
