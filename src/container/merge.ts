@@ -57,6 +57,7 @@ export function mergeConfig(
     },
     platform: image.platform,
     process: mergeProcess(request, image),
+    entrypoint: request.entrypoint ?? image.config.config?.Entrypoint ?? [],
     capabilities: held,
     noNewPrivileges: noNewPrivileges(request, image),
     hostname: request.hostname ?? hostnameOf(identity.name),

@@ -16,3 +16,6 @@ export type { OutputSink } from "./process_output.ts";
 export { pruneContainers } from "./prune.ts";
 export { ContainerRecords } from "./records.ts";
 export { volumeReferences } from "./volume_references.ts";
+export { commitContainer } from "./files/commit.ts";
+export type { CommitImages } from "./files/commit.ts";
+export type { ContainerFiles, CopyInSpec, CopyOutSpec } from "./files/container_files.ts";

@@ -68,6 +68,8 @@ export interface ContainerConfig {
     readonly variant?: string | undefined;
   };
   readonly process: ProcessConfig;
+  /** The beginning of the process's words that is the entrypoint; what follows is the command. */
+  readonly entrypoint?: readonly string[] | undefined;
   readonly capabilities: readonly string[];
   readonly noNewPrivileges: boolean;
   readonly hostname: string;
