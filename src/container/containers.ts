@@ -1,6 +1,7 @@
 import type { CreateReply, CreateRequest } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { hostCpus } from "../host/mod.ts";
+import type { ResolvedImage } from "../image/mod.ts";
 import { parsePlatform } from "../oci/mod.ts";
 import { discardVm } from "../vm/mod.ts";
 import { writeConfigFile } from "./config_file.ts";
@@ -8,8 +9,11 @@ import { Container } from "./container.ts";
 import { containerEvent } from "./container_events.ts";
 import { containersFolder, type Context, foldersOf, removeFolder } from "./context.ts";
 import { Gate } from "./gate.ts";
+import { discardAnonymous } from "./erase.ts";
 import { mergeConfig } from "./merge.ts";
+import { resolveMounts } from "./mounts/resolve.ts";
 import { newId, newName, resolveRef } from "./names.ts";
+import type { MountConfig } from "./types.ts";
 
 /** All containers of a home. */
 export class Containers {
@@ -58,20 +62,34 @@ export class Containers {
   ): Promise<CreateReply> {
     const platform = request.platform ? parsePlatform(request.platform) : undefined;
     const image = await this.#context.images.resolveForRun(request.image, platform);
-    const config = mergeConfig(request, image, identity, await this.#context.defaults());
+    const merged = mergeConfig(request, image, identity, await this.#context.defaults());
+    const config = { ...merged, mounts: await this.#mounts(request, image, identity) };
     const folders = foldersOf(this.#context.home, identity.id);
     const { root } = folders;
-    await Deno.mkdir(root, { recursive: true, mode: 0o700 });
     try {
+      await Deno.mkdir(root, { recursive: true, mode: 0o700 });
       await writeConfigFile(folders, config);
       this.#context.records.insert(config);
     } catch (error) {
       await Deno.remove(root, { recursive: true }).catch(() => {});
+      await discardAnonymous(this.#context, config);
       throw error;
     }
+    this.#context.volumes.detach(config.id); // its record keeps them now
     this.#containers.set(config.id, new Container(this.#context, config.id, this.#gate));
     this.#context.events.emit(containerEvent(config, "create"));
     return { ...identity, warnings: [] };
+  }
+
+  #mounts(
+    request: CreateRequest,
+    image: ResolvedImage,
+    identity: { readonly id: string; readonly name: string },
+  ): Promise<readonly MountConfig[]> {
+    const imageVolumes = Object.keys(image.config.config?.Volumes ?? {});
+    const { volumes } = this.#context;
+    const find = (ref: string) => this.get(ref).record.config;
+    return resolveMounts(request, { ...identity, imageVolumes }, { volumes, find });
   }
 
   /** @throws {CtrError} as `resolveRef()`. */

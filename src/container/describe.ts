@@ -1,5 +1,6 @@
 import type { Container as ContainerObject, Health, RestartState } from "../api/mod.ts";
 import { networkPlan } from "./guest_request.ts";
+import { describeMounts } from "./mounts/describe_mounts.ts";
 import type { ContainerRecord } from "./types.ts";
 
 export type State = ContainerObject["status"]["state"];
@@ -11,13 +12,15 @@ export interface Living {
   readonly health: Health | undefined;
   /** The writable disk, if its size is wanted: looking it up is what costs time in a long list. */
   readonly upper: string | undefined;
+  /** Where volumes are. */
+  readonly home: string;
 }
 
 /** A container as `ls` and `inspect` show it. */
 export async function describe(
   record: ContainerRecord,
   state: State,
-  { vm, health = record.health, upper }: Living,
+  { vm, health = record.health, upper, home }: Living,
 ): Promise<ContainerObject> {
   const { config, started } = record;
   const { process } = config;
@@ -52,7 +55,7 @@ export async function describe(
       autoRemove: config.autoRemove,
       stopSignal: config.stopSignal,
       creationDate: config.createdAt,
-      mounts: [],
+      mounts: describeMounts(config, home),
       publishedSockets: [...config.publishedSockets],
       restartPolicy: config.restart,
       ...(config.health && { healthCheck: config.health }),

@@ -7,10 +7,12 @@ import type { ContainerConfig } from "./types.ts";
  * engine. Volumes that were made for it alone go last, if they are to go.
  */
 export async function eraseContainer(
-  { home, records, volumes, log }: Context,
-  { id, mounts }: ContainerConfig,
+  context: Context,
+  config: ContainerConfig,
   options: { readonly volumes: boolean },
 ): Promise<void> {
+  const { home, records, volumes } = context;
+  const { id } = config;
   const folders = foldersOf(home, id);
   try {
     records.delete(id);
@@ -22,7 +24,15 @@ export async function eraseContainer(
   }
   await removeFolder(folders.root);
   volumes.detach(id);
-  if (!options.volumes) return;
+  if (options.volumes) await discardAnonymous(context, config);
+}
+
+/** Removes the volumes that were made for a container alone, unless another one refers to them. */
+export async function discardAnonymous(
+  { volumes, log }: Context,
+  { id, mounts }: ContainerConfig,
+): Promise<void> {
+  volumes.detach(id);
   for (const mount of mounts) {
     if (mount.type !== "volume" || !mount.anonymous) continue;
     await volumes.discard(mount.volume).catch((error) => {

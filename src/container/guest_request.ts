@@ -25,8 +25,16 @@ export function networkPlan(config: ContainerConfig): NetworkPlan | undefined {
   };
 }
 
-/** Everything that the guest is told to start a container. */
-export function startRequest(config: ContainerConfig, layers: number): StartContainer {
+/**
+ * Everything that the guest is told to start a container.
+ *
+ * @param mounts In the order in which they are made.
+ */
+export function startRequest(
+  config: ContainerConfig,
+  layers: number,
+  mounts: StartContainer["mounts"],
+): StartContainer {
   const { process } = config;
   const network = networkPlan(config);
   return {
@@ -43,12 +51,7 @@ export function startRequest(config: ContainerConfig, layers: number): StartCont
       cpuQuotaUs: 0, // the VM has as many processors as the container may use
       pids: config.pidsLimit,
     },
-    mounts: config.tmpfs.map(({ destination, options }) => ({
-      type: "tmpfs",
-      source: "tmpfs",
-      destination,
-      options,
-    })),
+    mounts,
     hostname: config.hostname,
     hosts: config.addHosts,
     ...(config.devices.length > 0 && { devices: config.devices }),

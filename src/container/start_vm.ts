@@ -10,7 +10,9 @@ import {
 } from "../vm/mod.ts";
 import { type Context, foldersOf } from "./context.ts";
 import { UPPER_BYTES } from "./defaults.ts";
+import { isKept } from "./files/kept_upper.ts";
 import { networkPlan, startRequest } from "./guest_request.ts";
+import { attachMounts } from "./mounts/attach.ts";
 import type { ContainerRecord } from "./types.ts";
 
 export interface StartedVm {
@@ -32,11 +34,12 @@ export async function startVm(
 ): Promise<StartedVm> {
   const { config } = record;
   const folders = foldersOf(context.home, config.id);
-  const [image] = await Promise.all([
+  const [image, mounts] = await Promise.all([
     watch.measure(
       "image",
       () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
     ),
+    attachMounts(config, context.volumes),
     watch.measure("disk", () => prepareUpper(record, folders.upper, context.diskBytes)),
     Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
   ]);
@@ -48,6 +51,8 @@ export async function startVm(
     architecture: architectureOf(config.platform.architecture),
     layers: image.layerDisks,
     upper: folders.upper,
+    disks: mounts.disks,
+    shares: mounts.shares,
     nics: network ? [{ kind: "user", mac: network.mac }] : [],
     cpus: config.cpus,
     memoryBytes: config.memoryBytes,
@@ -59,7 +64,9 @@ export async function startVm(
   const vm = await boot.running;
   try {
     const began = now();
-    const started = await vm.guest.startContainer(startRequest(config, image.layerDisks.length));
+    const guestMounts = mounts.guestMounts(vm.vm.shareMounts);
+    const request = startRequest(config, image.layerDisks.length, guestMounts);
+    const started = await vm.guest.startContainer(request);
     watch.add("process", began, now(), named(started.steps));
     return { vm, startedMs: started.atMs };
   } catch (error) {
@@ -69,7 +76,7 @@ export async function startVm(
 }
 
 /**
- * A container that has never run has nothing to lose, so its disk is made anew: it is always whole. The
+ * A container that has never run and got no files has nothing to lose, so its disk is made anew: it is always whole. The
  * journal is not for crashes alone: without one a guest whose host's disk is full goes on writing and
  * is never told.
  */
@@ -78,7 +85,8 @@ async function prepareUpper(
   path: string,
   bytes = UPPER_BYTES,
 ): Promise<void> {
-  if (!record.started) await makeEmptyExt4(path, bytes, { journal: true });
+  if (record.started || await isKept(path)) return;
+  await makeEmptyExt4(path, bytes, { journal: true });
 }
 
 function architectureOf(name: string): Architecture {
