@@ -1,15 +1,17 @@
 import { Frame } from "../api/wire/mod.ts";
-import { parseDurationMs } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { OutputClosed, writeOutput } from "./attach_output.ts";
 import { usage } from "./errors.ts";
 import { readFrames } from "./frame_reader.ts";
+import { parseTimeNs } from "./log_time.ts";
 import { count } from "./settings.ts";
 
 interface LogsFlags {
   readonly follow?: boolean;
   readonly tail?: string;
   readonly since?: string;
+  readonly until?: string;
+  readonly stream?: "stdout" | "stderr";
   readonly timestamps?: boolean;
   readonly boot?: boolean;
 }
@@ -18,13 +20,7 @@ const PIECE_HEADER = 9; // u64 time, u8 stream
 
 /** Prints a container's output to the streams it came from, byte by byte as it was written. */
 export async function logs(app: App, container: string, flags: LogsFlags): Promise<void> {
-  const query = new URLSearchParams();
-  if (flags.follow) query.set("follow", "1");
-  if (flags.boot) query.set("boot", "1");
-  if (flags.tail !== undefined && flags.tail !== "all") {
-    query.set("tail", String(count("--tail", flags.tail, 0, Number.MAX_SAFE_INTEGER)));
-  }
-  if (flags.since !== undefined) query.set("sinceNs", String(sinceNs(flags.since, Date.now())));
+  const query = logQuery(flags, Date.now());
   const engine = await app.engine();
   const path = `/containers/${encodeURIComponent(container)}/logs?${query}`;
   const response = await engine.stream({ method: "GET", path });
@@ -38,6 +34,26 @@ export async function logs(app: App, container: string, flags: LogsFlags): Promi
   } finally {
     response.connection.close();
   }
+}
+
+function logQuery(flags: LogsFlags, nowMs: number): URLSearchParams {
+  const query = new URLSearchParams();
+  const { tail, since, until, stream } = flags;
+  if (flags.boot) {
+    if ([tail, since, until, stream].some((each) => each !== undefined) || flags.timestamps) {
+      throw usage('cannot use "--boot" together with flags that choose lines: it has no times');
+    }
+    query.set("boot", "1");
+    return query;
+  }
+  if (flags.follow) query.set("follow", "1");
+  if (tail !== undefined && !["all", "-1"].includes(tail)) {
+    query.set("tail", String(count("--tail", tail, 0, Number.MAX_SAFE_INTEGER)));
+  }
+  if (since !== undefined) query.set("sinceNs", `${parseTimeNs("--since", since, nowMs)}`);
+  if (until !== undefined) query.set("untilNs", `${parseTimeNs("--until", until, nowMs)}`);
+  if (stream !== undefined) query.set("stream", stream === "stderr" ? "2" : "1");
+  return query;
 }
 
 async function printPieces(body: AsyncIterable<Uint8Array>, timestamps: boolean): Promise<void> {
@@ -81,18 +97,6 @@ function stamped(bytes: Uint8Array, stamp: string, begins: boolean): Uint8Array 
 function isoNs(ns: bigint): string {
   const seconds = new Date(Number(ns / 1_000_000n)).toISOString().slice(0, 19);
   return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, "0")}Z`;
-}
-
-function sinceNs(text: string, nowMs: number): bigint {
-  if (/^\d{4}-\d\d-\d\d/.test(text)) {
-    const at = Date.parse(text);
-    if (Number.isNaN(at)) {
-      throw usage(`cannot use --since "${text}": want a time like 2026-01-31T12:00:00Z`);
-    }
-    return BigInt(at) * 1_000_000n;
-  }
-  if (/^\d{9,}(\.\d+)?$/.test(text)) return BigInt(Math.round(Number(text) * 1000)) * 1_000_000n;
-  return BigInt(Math.round(nowMs - parseDurationMs(text))) * 1_000_000n;
 }
 
 /** A body as something with `read`. */

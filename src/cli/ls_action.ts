@@ -33,7 +33,8 @@ export async function list(app: App, flags: ListFlags): Promise<void> {
     : count("--last", flags.last, -1, 1_000_000);
   const all = flags.all || (last ?? -1) > 0 || LOOKS_AT_ALL.some((key) => keys.has(key));
   const engine = await app.engine();
-  const answer = await engine.get(`/containers${all ? "?all=1" : ""}`);
+  const query = [...all ? ["all=1"] : [], ...flags.size ? ["size=1"] : []].join("&");
+  const answer = await engine.get(`/containers${query && `?${query}`}`);
   const containers = parseAnswer(z.array(Container), answer);
   const fitting = filtered(containers, flags.filter, containerFilters(containers));
   const shown = (id: string) => flags.trunc ? id.slice(0, 12) : id;

@@ -84,27 +84,46 @@ function readSegment(folder: string, segment: Segment): Generator<ReadRecord> {
   return recordsIn(readFrom(join(folder, segment.name), 0), segment);
 }
 
+export interface Tail {
+  readonly records: readonly ReadRecord[];
+  /** Behind everything that was looked at: where a reader goes on. */
+  readonly end: LogPosition;
+}
+
 /**
  * The records that hold the last `lines` lines, the first of them cut to where its line begins.
  *
  * Lines are counted over both streams together; what follows the last line feed is a line.
+ *
+ * @param wanted Which records count at all; the others are left out.
  */
-export function readTail(folder: string, lines: number): ReadRecord[] {
-  if (lines === 0) return [];
+export function readTail(
+  folder: string,
+  lines: number,
+  wanted: (record: ReadRecord) => boolean = () => true,
+): Tail {
+  if (lines === 0) return { records: [], end: logEnd(folder) };
   const tail: ReadRecord[] = [];
   const counter = new BackwardCounter(lines);
+  let end: LogPosition | undefined;
   for (const segment of listSegments(folder).reverse()) {
     for (const record of [...readSegment(folder, segment)].reverse()) {
+      end ??= { run: record.run, offset: record.offset + record.data.length };
+      if (!wanted(record)) continue;
       const begin = counter.take(record.data);
       tail.push(
         begin === 0
           ? record
           : { ...record, offset: record.offset + begin, data: record.data.subarray(begin) },
       );
-      if (counter.done) return tail.filter((each) => each.data.length > 0).reverse();
+      if (counter.done) return { records: whole(tail), end };
     }
   }
-  return tail.reverse();
+  return { records: whole(tail), end: end ?? LOG_BEGIN };
+}
+
+function whole(backwards: readonly ReadRecord[]): ReadRecord[] {
+  return backwards.filter((each) => each.data.length > 0).reverse();
 }
 
 const LINE_FEED = 10;

@@ -101,8 +101,26 @@ Deno.test("the tail of a log is its last lines, across segments and runs", async
     writeLines(folder, 2, [...second, "no line feed"]);
     const lines = [...first, ...second, "no line feed"];
     for (const count of [0, 1, 2, 39, 41, 42, 60, 81, 500]) {
-      assert.equal(text(readTail(folder, count)), count === 0 ? "" : lines.slice(-count).join(""));
+      assert.equal(
+        text(readTail(folder, count).records),
+        count === 0 ? "" : lines.slice(-count).join(""),
+      );
     }
+  });
+});
+
+Deno.test("the tail counts what is wanted alone, and ends behind everything", async () => {
+  await withFolder((folder) => {
+    {
+      using log = new LogWriter(folder, 1, SMALL);
+      for (let n = 0; n < 60; n++) {
+        log.append(n % 3 === 0 ? 2 : 1, log.end, new TextEncoder().encode(`line ${n}\n`));
+      }
+    }
+    const { records, end } = readTail(folder, 2, (record) => record.stream === 2);
+    assert.equal(text(records), "line 54\nline 57\n");
+    assert.deepEqual(end, logEnd(folder));
+    assert.deepEqual(readTail(folder, 5, () => false), { records: [], end: logEnd(folder) });
   });
 });
 

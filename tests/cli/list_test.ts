@@ -11,6 +11,7 @@ async function homeWithLists(): Promise<TestHome> {
   home.engine.on("GET /v1/containers", () => [running]);
   home.engine.on("GET /v1/containers?all=1", () => [running, exited]);
   home.engine.on("GET /v1/containers/web", () => running);
+  home.engine.on("GET /v1/containers?all=1&size=1", () => [running, exited]);
   home.engine.on("GET /v1/containers/job", () => exited);
   for (const path of ["containers/alpine%3A3", "containers/data", "images/inspect?ref=data"]) {
     home.engine.on(`GET /v1/${path}`, () => {

@@ -40,7 +40,10 @@ vmTest("an image goes out to an archive and comes back, as skopeo sees it", asyn
     assertEquals((await home.ctr(["create", "--name", "user", "box:1"])).status, 0);
     const { status, stdout, stderr } = await home.ctr(["image", "rm", "box:1"]);
     assertEquals([status, stdout], [1, ""]);
-    assertMatch(stderr, /^error: cannot remove "box:1": the container "user" uses it\nhint: [^\n]*\n$/);
+    assertMatch(
+      stderr,
+      /^error: cannot remove "box:1": the container "user" uses it\nhint: [^\n]*\n$/,
+    );
     assertEquals((await home.ctr(["rm", "user"])).status, 0);
     const removed = await home.ctr(["image", "rm", "box:1"]);
     assertEquals([removed.status, removed.stdout], [0, "box:1\n"]);
@@ -78,6 +81,17 @@ vmTest("logs: the last lines, since when, with times, until the end, of the boot
     const between = new Date(Date.parse(times[1]!) - 500).toISOString();
     assertEquals(await logs("--since", between), ["three\nno newline", ""]);
     assertEquals(await logs("--since", "1h"), [whole, "two\n"]);
+    assertEquals(await logs("--until", between), ["one\n", "two\n"]);
+    assertEquals(await logs("--until", between, "-n", "1"), ["", "two\n"]);
+    assertEquals(await logs("--since", between, "-n", "1", "-f"), ["no newline", ""]);
+    assertEquals(await logs("--until", between, "--since", times[0]!, "--stream", "stdout"), [
+      "one\n",
+      "",
+    ]);
+  });
+  await t.step("--stream", async () => {
+    assertEquals(await logs("--stream", "stderr"), ["", "two\n"]);
+    assertEquals(await logs("--stream", "stdout", "-n", "2"), ["three\nno newline", ""]);
   });
   await t.step("--boot", async () => {
     assert((await logs("--boot"))[0]!.includes("vminitd"));
