@@ -60,8 +60,8 @@ function hasLabel(labels: Readonly<Record<string, string>>, wanted: string): boo
   return labels[wanted.slice(0, equals)] === wanted.slice(equals + 1);
 }
 
-/** Unix seconds, a date and time, or how long ago. */
-function moment(filter: string, text: string): number {
+/** What `until=` says, Unix milliseconds: Unix seconds, a date and time, or how long ago. */
+export function moment(filter: string, text: string): number {
   if (/^\d{9,11}(\.\d+)?$/.test(text)) return Number(text) * 1000;
   if (/^\d{4}-\d\d-\d\d/.test(text)) {
     const time = Date.parse(text);

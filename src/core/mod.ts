@@ -9,6 +9,8 @@ export { formatSize, isBareNumber, parseSize } from "./sizes.ts";
 export { formatDuration, parseDurationMs } from "./durations.ts";
 export { withDeadline } from "./deadline.ts";
 export { syncFolder, TEMPORARY_SUFFIX, temporaryPath, writeFileAtomic } from "./atomic.ts";
+export { bytesOf, folderBytes } from "./file_bytes.ts";
+export type { FileBytes } from "./file_bytes.ts";
 export { FileLock, lockFile } from "./locks.ts";
 export { createLog, SILENT } from "./log.ts";
 export type { Log, LogLevel } from "./log.ts";

@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { API_VERSION, CTR_VERSION, ENGINE_SOCKET, type Version } from "../api/mod.ts";
+import {
+  API_VERSION,
+  CTR_VERSION,
+  ENGINE_SOCKET,
+  type Environment,
+  type Version,
+} from "../api/mod.ts";
 import { type Config, readConfig } from "../config/mod.ts";
 import {
   ContainerRecords,
@@ -17,11 +23,14 @@ import { containerRoutes } from "./container_routes.ts";
 import { openEngineLog } from "./engine_log.ts";
 import { EventLog } from "./event_log.ts";
 import { eventRoutes } from "./event_routes.ts";
+import { fileRoutes } from "./file_routes.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
 import { systemRoutes } from "./system_routes.ts";
+import { upkeepRoutes } from "./upkeep_routes.ts";
+import { volumeRoutes } from "./volume_routes.ts";
 
 const IDLE_MS = 30_000;
 const GIB = 1024 ** 3;
@@ -35,7 +44,11 @@ const CLOCK_MS = 60_000;
 export interface EngineOptions {
   /** Absolute. */
   readonly home: string;
+  /** It does not end because nothing is left to do. */
+  readonly stay?: boolean;
   readonly config?: Config;
+  /** How registries are reached for callers that send no variables of their own. */
+  readonly environment?: Environment;
   /** For tests: other parts than this host's. */
   readonly hypervisor?: Hypervisor;
   readonly connect?: ConnectGuest;
@@ -84,12 +97,16 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     db,
     log,
     usedManifests: () => [...records.all()].map(({ config }) => config.image.manifest),
+    users: () =>
+      [...records.all()].map(({ config: { name, image: { manifest } } }) => ({ name, manifest })),
+    ...(options.environment && { environment: options.environment }),
     ...imageOptions(config),
   });
   const volumes = await openVolumes({
     home,
     db,
     log,
+    events,
     references: () => volumeReferences(records),
   });
   const containers: Containers = new Containers({
@@ -120,7 +137,11 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     startedAt: new Date().toISOString(),
     home,
   };
-  const idle: Idle = new Idle(idleMs(config), () => containers.active().length > 0, stop);
+  const idle: Idle = new Idle(
+    idleMs(config),
+    () => options.stay || containers.active().length > 0,
+    stop,
+  );
   const adopting = containers.adopt(); // before the first request: what it finds is waited for
   const server = await listen({
     home,
@@ -129,9 +150,12 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     log,
     routes: [
       ...systemRoutes({ version, containers, images, accelerator, shutdown: stop }),
+      ...upkeepRoutes({ context: { home, hypervisor, records }, containers, images, volumes }),
       ...containerRoutes(containers),
+      ...volumeRoutes(volumes),
       ...eventRoutes(events),
-      ...imageRoutes(images),
+      ...fileRoutes(containers, images),
+      ...imageRoutes(images, events),
     ],
   });
   log.info("engine began", { pid: Deno.pid, version: CTR_VERSION });

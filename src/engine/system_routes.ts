@@ -1,4 +1,4 @@
-import { StopRequest, type SystemDf, type SystemStatus, type Version } from "../api/mod.ts";
+import { StopRequest, type SystemStatus, type Version } from "../api/mod.ts";
 import type { Containers } from "../container/mod.ts";
 import type { Images } from "../image/mod.ts";
 import { type Route, route } from "./router.ts";
@@ -13,13 +13,12 @@ export interface SystemParts {
   readonly shutdown: () => void;
 }
 
-/** `/version`, `/status`, `/df`, `/shutdown`. */
+/** `/version`, `/status`, `/shutdown`. */
 export function systemRoutes(parts: SystemParts): Route[] {
   const { version, containers } = parts;
   return [
     route("GET /version", (call) => call.json(version)),
     route("GET /status", async (call) => call.json(await status(parts))),
-    route("GET /df", async (call) => call.json(await diskUsage(parts))),
     route("POST /shutdown", async (call) => {
       const { signal, timeoutMs } = await call.body(StopRequest);
       const active = containers.active();
@@ -43,22 +42,5 @@ async function status(parts: SystemParts): Promise<SystemStatus> {
     images: (await images.list()).length,
     accelerator: accelerators[0] ?? parts.accelerator,
     memoryBytes: vms.reduce((sum, each) => sum + each, Deno.memoryUsage().rss),
-  };
-}
-
-async function diskUsage({ containers, images }: SystemParts): Promise<SystemDf> {
-  const all = containers.list();
-  const sizes = await Promise.all(all.map((each) => each.sizeInBytes()));
-  const sum = (wanted: (index: number) => boolean) =>
-    sizes.reduce((total, size, index) => wanted(index) ? total + size : total, 0);
-  return {
-    images: await images.diskUsage(),
-    containers: {
-      total: all.length,
-      active: all.filter((each) => each.active).length,
-      sizeInBytes: sum(() => true),
-      reclaimable: sum((index) => !all[index]!.active),
-    },
-    volumes: { total: 0, active: 0, sizeInBytes: 0, reclaimable: 0 },
   };
 }

@@ -31,8 +31,6 @@ export interface GroupTable {
   usedInodes(say: Say): Generator<number>;
   /** A bit per block; undefined if it was never written: all but the group's own tables is free. */
   blockBitmap(group: number, say: Say): Uint8Array | undefined;
-  /** Blocks that a copy of the disk must have, in rising order; the parts of tables that are zeros are not. */
-  contentRuns(): Generator<BlockRun>;
 }
 
 /** @throws {CtrError} `bad-data` for disks that no writer of ctr or its guests makes. */
@@ -128,46 +126,6 @@ class Groups implements GroupTable {
       say(`group ${group}: its count of free blocks is wrong`);
     }
     return bitmap;
-  }
-
-  *contentRuns(): Generator<BlockRun> {
-    const { inodesPerGroup, inodeSize } = this.#image.superblock;
-    const unused: [number, number][] = [];
-    for (let group = 0; group < this.count; group++) {
-      const table = this.#block(group, 0x08);
-      const used = this.#flags(group) & INODE_UNINIT
-        ? 0
-        : inodesPerGroup - this.#wide(group, 0x1c, 0x32);
-      const first = table + Math.ceil(used * inodeSize / BLOCK_SIZE);
-      if (first < table + this.#tableBlocks) unused.push([first, table + this.#tableBlocks]);
-    }
-    unused.sort((a, b) => a[0] - b[0]);
-    let next = 0;
-    for (const [start, end] of this.#usedRuns()) {
-      let at = start;
-      while (next < unused.length && unused[next]![1] <= at) next++;
-      for (let i = next; i < unused.length && unused[i]![0] < end; i++) {
-        if (unused[i]![0] > at) yield [at, unused[i]![0]];
-        at = Math.max(at, unused[i]![1]);
-      }
-      if (at < end) yield [at, end];
-    }
-  }
-
-  *#usedRuns(): Generator<BlockRun> {
-    for (let group = 0; group < this.count; group++) {
-      const bitmap = this.blockBitmap(group, () => {});
-      if (!bitmap) continue;
-      const first = group * BLOCKS_PER_GROUP;
-      const bits = this.blocksIn(group);
-      for (let i = 0; i < bits;) {
-        const used = (bit: number) => (bitmap[bit >> 3]! & 1 << (bit & 7)) !== 0;
-        while (i < bits && !used(i)) i++;
-        const start = i;
-        while (i < bits && used(i)) i++;
-        if (i > start) yield [first + start, first + i];
-      }
-    }
   }
 
   #readOrphans(first: number): Set<number> {

@@ -5,6 +5,8 @@
  */
 export { cacheFolder, configFile, ctrHome } from "./paths.ts";
 export { bootId, footprintBytes, isAlive, processStart } from "./process_facts.ts";
+export { processesBelow } from "./processes_below.ts";
+export type { ProcessBelow } from "./processes_below.ts";
 export { daemonGone, findDaemon, killDaemon, startDaemon } from "./daemon.ts";
 export type { Daemon, DaemonOptions } from "./daemon.ts";
 export { connectUnix, connectUnixOnce, shortSocketPath } from "./unix_socket.ts";
@@ -17,3 +19,5 @@ export {
   kernelRelease,
   tscKhz,
 } from "./facts.ts";
+export { cloneFile } from "./clone_file.ts";
+export { HeldFolder } from "./held_folder.ts";

@@ -8,6 +8,9 @@ import type { VolumeConfig } from "./types.ts";
 const NEW = ".new-";
 const GONE = ".gone-";
 
+/** The content of a shared volume while other content takes its place. */
+const OLD_DATA = "data.old";
+
 /** A folder below `volumes/` that is no volume: one that was being made, or one that was removed. */
 export interface Leftover {
   readonly path: string;
@@ -101,6 +104,32 @@ export class VolumeFiles {
     await syncFolder(this.folder(name));
   }
 
+  /**
+   * Puts a whole, flushed folder in the place of a shared volume's. Until the new one is there, the old one
+   * has a name from which `settle()` brings it back.
+   */
+  async replaceData(name: string, temporary: string): Promise<void> {
+    const old = join(this.folder(name), OLD_DATA);
+    await Deno.rename(this.data(name), old);
+    await Deno.rename(temporary, this.data(name));
+    await syncFolder(this.folder(name));
+    await Deno.remove(old, { recursive: true });
+  }
+
+  /** Ends what a kill in `replaceData()` or before a disk was replaced has left. */
+  async settle(name: string): Promise<void> {
+    const folder = this.folder(name);
+    const names = (await Array.fromAsync(Deno.readDir(folder))).map((each) => each.name);
+    if (names.includes(OLD_DATA) && !names.includes("data")) {
+      await Deno.rename(join(folder, OLD_DATA), this.data(name));
+    } else if (names.includes(OLD_DATA)) {
+      await Deno.remove(join(folder, OLD_DATA), { recursive: true });
+    }
+    for (const each of names.filter((each) => each.endsWith(TEMPORARY_SUFFIX))) {
+      await Deno.remove(join(folder, each), { recursive: true });
+    }
+  }
+
   /** Whether its content is there. */
   async has(config: VolumeConfig): Promise<boolean> {
     const info = await Deno.stat(this.source(config)).catch(() => undefined);
@@ -124,17 +153,6 @@ export class VolumeFiles {
       if (!name.startsWith(NEW) && !name.startsWith(GONE)) continue;
       const path = join(this.#folder, name);
       found.push({ path, removed: name.startsWith(GONE) ? await readConfig(path) : undefined });
-    }
-    return found;
-  }
-
-  /** Files that were to replace a disk when their writer was killed. */
-  async temporaries(name: string): Promise<string[]> {
-    const found: string[] = [];
-    for await (const each of Deno.readDir(this.folder(name))) {
-      if (each.isFile && each.name.endsWith(TEMPORARY_SUFFIX)) {
-        found.push(join(this.folder(name), each.name));
-      }
     }
     return found;
   }

@@ -81,31 +81,37 @@ export class Holders {
     }
   }
 
+  /** True while ctr itself does something with a volume. */
+  isWorking(): boolean {
+    return this.#busy.size > 0;
+  }
+
   /**
-   * Does work that no container may disturb.
+   * Takes a volume for work that no container may disturb, until disposed.
    *
    * @param verb "copy": for errors. @param doing "is being copied": what others are told.
    * @throws {CtrError} `conflict` while a container runs with the volume, or other work is done.
    */
+  claim(name: string, verb: string, doing: string): Disposable {
+    const [user] = this.of(name);
+    const busy = this.#busy.get(name);
+    if (user || busy) {
+      const fact = user ? `"${user.name}" is running with it` : `it ${busy}`;
+      throw new CtrError("conflict", `cannot ${verb} volume "${name}": ${fact}`, {
+        hint: user && `stop it first: ctr stop ${user.name}`,
+      });
+    }
+    this.#busy.set(name, doing);
+    return { [Symbol.dispose]: () => void this.#busy.delete(name) };
+  }
+
   async exclusively<T>(
     name: string,
     verb: string,
     doing: string,
     work: () => Promise<T>,
   ): Promise<T> {
-    const [user] = this.of(name);
-    const fact = user ? `"${user.name}" is running with it` : this.#busy.get(name);
-    if (fact) {
-      const it = user ? fact : `it ${fact}`;
-      throw new CtrError("conflict", `cannot ${verb} volume "${name}": ${it}`, {
-        hint: user && `stop it first: ctr stop ${user.name}`,
-      });
-    }
-    this.#busy.set(name, doing);
-    try {
-      return await work();
-    } finally {
-      this.#busy.delete(name);
-    }
+    using _mine = this.claim(name, verb, doing);
+    return await work();
   }
 }

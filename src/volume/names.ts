@@ -49,3 +49,8 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
     if (fact) throw new CtrError("usage", `cannot set the label "${key.slice(0, 60)}": ${fact}`);
   }
 }
+
+/** Labels that are ctr's own are not copied. */
+export function withoutOurs(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).filter(([key]) => key !== ANONYMOUS_LABEL));
+}

@@ -45,12 +45,25 @@ export function readOptions(
 }
 
 /** Whole blocks. @throws {CtrError} `usage` outside the limits. */
-export function readSize(text: string): number {
+function readSize(text: string): number {
   const bytes = Math.ceil(parseSize(text) / BLOCK) * BLOCK;
-  if (bytes >= LEAST_BYTES && bytes <= MOST_BYTES) return bytes;
-  throw wrong(
+  if (bytes < LEAST_BYTES || bytes > MOST_BYTES) throw wrongSize(text, LEAST_BYTES);
+  return bytes;
+}
+
+/** @throws {CtrError} `usage` if a volume cannot have that size. */
+export function checkSize(bytes: number, { journal }: VolumeConfig): void {
+  const least = journal
+    ? Math.max(LEAST_JOURNALED_BYTES, 2 * (journal.sizeBytes ?? 0))
+    : LEAST_BYTES;
+  if (bytes % BLOCK !== 0) throw wrong("size", `${bytes} is not a multiple of ${BLOCK}`);
+  if (bytes < least || bytes > MOST_BYTES) throw wrongSize(formatSize(bytes), least);
+}
+
+function wrongSize(text: string, least: number): CtrError {
+  return wrong(
     "size",
-    `"${text}" is not between ${formatSize(LEAST_BYTES)} and ${formatSize(MOST_BYTES + BLOCK)}`,
+    `"${text}" is not between ${formatSize(least)} and ${formatSize(MOST_BYTES + BLOCK)}`,
   );
 }
 
@@ -87,6 +100,22 @@ export function mountOptions({ journal }: VolumeConfig, readonly: boolean): stri
   if (readonly) return ["ro", "noload"];
   // `ordered` is what the kernel does anyway.
   return journal && journal.mode !== "ordered" ? [`data=${journal.mode}`] : [];
+}
+
+/** Options that are given again must be those that it was made with. */
+export function checkAgrees(config: VolumeConfig, options: Readonly<Record<string, string>>): void {
+  if (Object.keys(options).length === 0) return;
+  const wanted = readOptions(options);
+  const has: Record<string, unknown> = { ...config };
+  for (const key of ["type", "sizeBytes", "journal"] as const) {
+    const given = { type: "type", sizeBytes: "size", journal: "journal" }[key];
+    if (!(given in options) || JSON.stringify(wanted[key]) === JSON.stringify(has[key])) continue;
+    throw new CtrError(
+      "conflict",
+      `cannot use volume "${config.name}": it was made with another ${given}`,
+      { hint: `see it with: ctr volume inspect ${config.name}` },
+    );
+  }
 }
 
 function wrong(key: string, fact: string, hint?: string): CtrError {

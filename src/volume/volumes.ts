@@ -1,10 +1,15 @@
 import type { DatabaseSync } from "node:sqlite";
-import { CtrError, type Log, SILENT } from "../core/mod.ts";
+import type { Events, PruneVolumesReply, Volume, VolumeCheck } from "../api/mod.ts";
+import { CtrError, type FileBytes, type Log, SILENT } from "../core/mod.ts";
+import { describe, measure } from "./describe.ts";
+import { openContent } from "./open_content.ts";
 import { VolumeFiles } from "./files.ts";
 import { Holders } from "./holders.ts";
-import { ANONYMOUS_LABEL, anonymousName, checkLabels, checkName } from "./names.ts";
-import { mountOptions, readOptions } from "./options.ts";
+import { checkFilters, labelsMatch } from "./label_filter.ts";
+import { ANONYMOUS_LABEL, anonymousName, checkLabels, checkName, withoutOurs } from "./names.ts";
+import { checkAgrees, checkSize, readOptions } from "./options.ts";
 import { VolumeRecords } from "./records.ts";
+import { findProblems, sweep } from "./upkeep.ts";
 import type {
   AttachedVolume,
   EnsureVolume,
@@ -20,6 +25,8 @@ export interface VolumesOptions {
   /** Open database. The table of this folder is created in it. */
   readonly db: DatabaseSync;
   readonly log?: Log;
+  /** Is told of what is made and removed. */
+  readonly events?: Events;
   /** Containers whose mounts name volumes, running or not. */
   readonly references: () => Iterable<VolumeReference>;
 }
@@ -36,17 +43,17 @@ export async function openVolumes(options: VolumesOptions): Promise<Volumes> {
 /** The volumes of one home. */
 export class Volumes implements VolumeStore {
   readonly #options: VolumesOptions;
-  readonly files: VolumeFiles;
+  readonly #files: VolumeFiles;
   readonly #records: VolumeRecords;
   readonly #log: Log;
-  readonly holders = new Holders();
+  readonly #holders = new Holders();
   /** Volumes that are being made: who asks for one of them waits for it. */
   readonly #making = new Map<string, Promise<VolumeConfig>>();
 
   constructor(options: VolumesOptions, files: VolumeFiles, records: VolumeRecords) {
     this.#options = options;
     this.#log = options.log ?? SILENT;
-    this.files = files;
+    this.#files = files;
     this.#records = records;
   }
 
@@ -70,7 +77,7 @@ export class Volumes implements VolumeStore {
 
   /** Containers that refer to it, stopped ones included. */
   usersOf(name: string): VolumeUser[] {
-    const users = new Map(this.holders.of(name).map((user) => [user.id, user]));
+    const users = new Map(this.#holders.of(name).map((user) => [user.id, user]));
     for (const { id, name: container, volumes } of this.#options.references()) {
       if (volumes.includes(name)) users.set(id, { id, name: container });
     }
@@ -116,9 +123,15 @@ export class Volumes implements VolumeStore {
     config: VolumeConfig,
     fill?: (path: string) => Promise<void>,
   ): Promise<VolumeConfig> {
-    await this.files.make(config, fill);
+    await this.#files.make(config, fill);
     this.#records.put(config);
+    this.#tell("create", config);
     return config;
+  }
+
+  #tell(action: string, { name, type, labels }: VolumeConfig): void {
+    const attributes = { driver: "local", type, ...labels };
+    this.#options.events?.emit({ type: "volume", action, id: name, name, attributes });
   }
 
   async ensure(request: EnsureVolume) {
@@ -127,7 +140,7 @@ export class Volumes implements VolumeStore {
     const existing = name === undefined ? undefined : this.#records.get(name);
     if (existing) checkAgrees(existing, request.options ?? {});
     const config = existing ?? await this.create(request);
-    if (user) this.holders.reserve(config.name, user.id);
+    if (user) this.#holders.reserve(config.name, user.id);
     return { name: config.name, created: existing === undefined };
   }
 
@@ -137,32 +150,21 @@ export class Volumes implements VolumeStore {
     { readonly }: { readonly readonly: boolean },
   ): Promise<AttachedVolume> {
     const config = this.get(name, "use");
-    this.holders.take(name, user, readonly, config.type === "block");
+    this.#holders.take(name, user, readonly, config.type === "block");
     try {
-      return await this.#open(config, readonly);
+      return await openContent(this.#files, config, readonly);
     } catch (error) {
-      this.holders.drop(name, user.id);
+      this.#holders.drop(name, user.id);
       throw error;
     }
   }
 
-  async #open(config: VolumeConfig, readonly: boolean): Promise<AttachedVolume> {
-    if (!await this.files.has(config)) {
-      throw new CtrError("bad-data", `cannot use volume "${config.name}": its files are gone`, {
-        hint: `see "ctr system check"; remove the record with: ctr volume rm ${config.name}`,
-      });
-    }
-    const path = this.files.source(config);
-    if (config.type === "shared") return { kind: "share", share: { path, readonly } };
-    return { kind: "disk", disk: { path, readonly }, options: mountOptions(config, readonly) };
-  }
-
   adopt(name: string, user: VolumeUser, { readonly } = { readonly: false }): void {
-    this.holders.hold(name, user, readonly);
+    this.#holders.hold(name, user, readonly);
   }
 
   detach(userId: string): void {
-    this.holders.release(userId);
+    this.#holders.release(userId);
   }
 
   async discard(name: string): Promise<void> {
@@ -177,7 +179,7 @@ export class Volumes implements VolumeStore {
     if (force && !this.has(name)) return;
     this.get(name, "remove");
     const users = this.usersOf(name);
-    if (users.length > 0 || this.holders.isReserved(name)) {
+    if (users.length > 0 || this.#holders.isReserved(name)) {
       const names = users.map((user) => `"${user.name}"`).join(", ");
       throw new CtrError(
         "conflict",
@@ -191,54 +193,154 @@ export class Volumes implements VolumeStore {
   }
 
   #free(name: string): boolean {
-    return this.usersOf(name).length === 0 && !this.holders.isReserved(name);
+    return this.usersOf(name).length === 0 && !this.#holders.isReserved(name);
   }
 
   /** The name goes first, then the record, then the bytes: see `sweep()` for what a kill leaves. */
   async #remove(name: string): Promise<void> {
-    await this.holders.exclusively(name, "remove", "is being removed", async () => {
-      const gone = await this.files.takeName(name);
+    await this.#holders.exclusively(name, "remove", "is being removed", async () => {
+      const config = this.get(name);
+      const gone = await this.#files.takeName(name);
       this.#records.delete(name);
+      this.#tell("destroy", config);
       if (gone) await Deno.remove(gone, { recursive: true });
     });
   }
 
-  /**
-   * Makes records and folders agree after a kill at any moment. A folder with a volume's name is a volume,
-   * also when the database was lost; what was being made or removed goes. A record whose folder somebody
-   * else has removed stays, because it says what is missing: `problems()` tells.
-   */
-  async sweep(): Promise<void> {
-    const folders = await this.files.list();
-    for (const [name, config] of folders) {
-      if (config && !this.has(name)) this.#records.put(config);
-      for (const path of await this.files.temporaries(name)) await this.#delete(path);
+  /** Removes every volume that no container refers to and whose labels are as the filters want. */
+  async prune(filters: readonly string[] = []): Promise<PruneVolumesReply> {
+    checkFilters(filters);
+    const removed: string[] = [];
+    let reclaimedBytes = 0;
+    for (const config of this.list().filter(({ labels }) => labelsMatch(labels, filters))) {
+      const { name } = config;
+      const { allocated } = await measure(this.#files, config);
+      if (!this.has(name) || !this.#free(name)) continue;
+      await this.#remove(name);
+      removed.push(name);
+      reclaimedBytes += allocated;
     }
-    for (const { path, removed } of await this.files.leftovers()) {
-      if (removed && !folders.has(removed.name)) this.#records.delete(removed.name);
-      await this.#delete(path);
-    }
+    return { removed, reclaimedBytes };
   }
 
-  async #delete(path: string): Promise<void> {
-    await Deno.remove(path, { recursive: true }).catch((error) => {
-      this.#log.error("remove what a kill has left", { path, error });
+  /** @throws {CtrError} `not-found`. */
+  async describe(name: string): Promise<Volume> {
+    return await describe(this.#files, this.get(name), this.usersOf(name));
+  }
+
+  /** By name. */
+  async describeAll(): Promise<Volume[]> {
+    return await Promise.all(this.list().map(({ name }) => this.describe(name)));
+  }
+
+  /** @throws {CtrError} `not-found`. */
+  measure(name: string): Promise<FileBytes> {
+    return measure(this.#files, this.get(name));
+  }
+
+  /**
+   * Makes a volume with the content and the options of another. The copy costs what the other's content
+   * costs, holes stay holes.
+   *
+   * @throws {CtrError} `not-found`; `exists`; `conflict` while a container runs with the source.
+   */
+  async clone(source: string, target: string): Promise<VolumeConfig> {
+    const config = this.get(source, "clone");
+    const { copyContent, sizeOf } = await import("./work.ts");
+    return await this.#holders.exclusively(source, "clone", "is being cloned", async () => {
+      const sizeBytes = config.type === "block" ? await sizeOf(this.#files, config) : undefined;
+      const made = await this.create(
+        { name: target, options: config.options, labels: withoutOurs(config.labels) },
+        (path) => copyContent(this.#files, config, path),
+      );
+      // The source may have another size than it was made with.
+      return sizeBytes === made.sizeBytes ? made : await this.#update({ ...made, sizeBytes });
     });
   }
-}
 
-/** Options that are given again must be those that it was made with. */
-function checkAgrees(config: VolumeConfig, options: Readonly<Record<string, string>>): void {
-  if (Object.keys(options).length === 0) return;
-  const wanted = readOptions(options);
-  const has: Record<string, unknown> = { ...config };
-  for (const key of ["type", "sizeBytes", "journal"] as const) {
-    const given = { type: "type", sizeBytes: "size", journal: "journal" }[key];
-    if (!(given in options) || JSON.stringify(wanted[key]) === JSON.stringify(has[key])) continue;
-    throw new CtrError(
-      "conflict",
-      `cannot use volume "${config.name}": it was made with another ${given}`,
-      { hint: `see it with: ctr volume inspect ${config.name}` },
+  /** A tar archive of the content; pieces are valid until the next one is asked for. */
+  async *export(name: string): AsyncGenerator<Uint8Array> {
+    const config = this.get(name, "export");
+    const { exportContent } = await import("./work.ts");
+    using _mine = this.#holders.claim(name, "export", "is being exported");
+    yield* exportContent(this.#files, config);
+  }
+
+  /**
+   * Puts an archive in the place of the content. A volume that is not there is made.
+   *
+   * @throws {CtrError} `invalid-state` if there is content, without `force`; `conflict`; `bad-data`.
+   */
+  async import(name: string, archive: AsyncIterable<Uint8Array>, force: boolean): Promise<void> {
+    const made = this.has(name) ? undefined : await this.create({ name });
+    const config = made ?? this.get(name);
+    const { importContent } = await import("./work.ts");
+    try {
+      await this.#holders.exclusively(
+        name,
+        "import into",
+        "is being filled",
+        () => importContent(this.#files, config, archive, force),
+      );
+    } catch (error) {
+      if (made) await this.discard(name);
+      throw error;
+    }
+  }
+
+  /** @throws {CtrError} `not-found`; `conflict` while a container runs with it. */
+  async check(name: string): Promise<VolumeCheck> {
+    const config = this.get(name, "check");
+    const { checkContent } = await import("./work.ts");
+    return await this.#holders.exclusively(
+      name,
+      "check",
+      "is being checked",
+      () => checkContent(this.#files, config),
     );
+  }
+
+  /** @throws {CtrError} `no-space` if the content does not fit; `unsupported`; `conflict`; `usage`. */
+  async resize(name: string, sizeBytes: number): Promise<void> {
+    const config = this.get(name, "resize");
+    checkSize(sizeBytes, config);
+    const { resizeContent } = await import("./work.ts");
+    await this.#holders.exclusively(name, "resize", "is being resized", async () => {
+      await resizeContent(this.#files, config, sizeBytes);
+      const options = { ...config.options, size: String(sizeBytes) };
+      await this.#update({ ...config, sizeBytes, options });
+    });
+  }
+
+  async #update(config: VolumeConfig): Promise<VolumeConfig> {
+    await this.#files.writeConfig(config);
+    this.#records.put(config);
+    return config;
+  }
+
+  /** What is wrong with records and folders, one sentence each; `sweep()` mends what can be mended. */
+  async problems(): Promise<string[]> {
+    return this.#isWorking() ? [] : await findProblems(this.#files, this.#records);
+  }
+
+  /** Forgets records whose files are gone, where no container refers to them. @returns Their names. */
+  async forgetLost(): Promise<string[]> {
+    const lost: string[] = [];
+    for (const config of this.list()) {
+      if (this.#isWorking() || !this.#free(config.name)) continue;
+      if (await this.#files.has(config)) continue;
+      this.#records.delete(config.name);
+      lost.push(config.name);
+    }
+    return lost;
+  }
+
+  /** Makes records and folders agree, unless one of them is being worked on. */
+  async sweep(): Promise<void> {
+    if (!this.#isWorking()) await sweep(this.#files, this.#records, this.#log);
+  }
+
+  #isWorking(): boolean {
+    return this.#holders.isWorking() || this.#making.size > 0;
   }
 }

@@ -1,0 +1,57 @@
+import type { SystemPruneReply } from "../api/mod.ts";
+import { moment, pruneContainers } from "../container/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import type { PruneOptions } from "../image/mod.ts";
+import type { Stores } from "./disk_usage.ts";
+
+export interface SystemPrune {
+  readonly all: boolean;
+  readonly volumes: boolean;
+  readonly filters: readonly string[];
+}
+
+/**
+ * Removes what nothing needs: containers that do not run, then the volumes and images that only they
+ * needed, and what killed processes have left of images.
+ *
+ * @throws {CtrError} `usage` for a filter that cannot be read; nothing was removed then.
+ */
+export async function pruneSystem(
+  { containers, images, volumes }: Stores,
+  { all, volumes: withVolumes, filters }: SystemPrune,
+): Promise<SystemPruneReply> {
+  const imageOptions = { all, ...imageFilters(filters) };
+  const ended = await pruneContainers(containers, filters);
+  // How long a volume has been there says nothing of what is in it.
+  const ofLabels = filters.filter((filter) => !filter.startsWith("until="));
+  const unused = withVolumes ? await volumes.prune(ofLabels) : { removed: [], reclaimedBytes: 0 };
+  const { untagged, deleted, reclaimedBytes } = await images.prune(imageOptions);
+  const { bytes } = await images.sweep();
+  return {
+    containers: ended.removed,
+    volumes: unused.removed,
+    untagged: [...untagged],
+    deleted: [...deleted],
+    reclaimedBytes: ended.reclaimedBytes + unused.reclaimedBytes + reclaimedBytes + bytes,
+  };
+}
+
+function imageFilters(filters: readonly string[]): PruneOptions {
+  const labels: NonNullable<PruneOptions["labels"]>[number][] = [];
+  let until: Date | undefined;
+  for (const filter of filters) {
+    const [, key, not, text] = /^(?:(until)|label(!?))=(.+)$/s.exec(filter) ?? [];
+    if (text === undefined) {
+      throw new CtrError(
+        "usage",
+        `cannot use the filter "${filter}": want until=TIME, label=KEY[=VALUE] or label!=KEY[=VALUE]`,
+      );
+    }
+    if (key === "until") until = new Date(moment(filter, text));
+    else {
+      const [name = "", value] = text.split(/=(.*)/s);
+      labels.push({ name, value, not: not === "!" });
+    }
+  }
+  return { labels, ...(until && { until }) };
+}
