@@ -1,19 +1,30 @@
 import { Command, CommanderError, Option } from "commander";
 import type { App } from "./app.ts";
 import { attachCommand } from "./attach.ts";
+import {
+  pauseCommand,
+  pruneCommand,
+  renameCommand,
+  unpauseCommand,
+  updateCommand,
+} from "./change.ts";
 import { completeCommand, completionCommand, SHELLS } from "./completion.ts";
 import { completionScript } from "./completion_script.ts";
+import { copyCommand } from "./copy.ts";
 import { createCommand } from "./create.ts";
 import { doctorCommand } from "./doctor.ts";
 import { engineCommand } from "./engine.ts";
+import { eventsCommand } from "./events.ts";
 import { execCommand } from "./exec.ts";
+import { commitCommand, diffCommand, exportCommand } from "./export.ts";
 import { imageAliases, imageCommand } from "./image.ts";
 import { helpCommand } from "./help.ts";
 import { inspectCommand, listCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
 import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
-import { killCommand, removeCommand, stopCommand, waitCommand } from "./stop.ts";
+import { serviceCommand } from "./service.ts";
+import { killCommand, removeCommand, restartCommand, stopCommand, waitCommand } from "./stop.ts";
 import { systemCommand } from "./system.ts";
 import { versionCommand, versionLine } from "./version.ts";
 
@@ -41,19 +52,31 @@ export function buildProgram(app: App): Command {
     createCommand(app),
     startCommand(app),
     stopCommand(app),
+    restartCommand(app),
     killCommand(app),
     removeCommand(app),
+    pruneCommand(app),
     listCommand(app),
     execCommand(app),
     attachCommand(app),
     logsCommand(app),
+    copyCommand(app),
+    exportCommand(app),
+    diffCommand(app),
+    commitCommand(app),
     inspectCommand(app),
     waitCommand(app),
+    pauseCommand(app),
+    unpauseCommand(app),
+    renameCommand(app),
+    updateCommand(app),
+    eventsCommand(app),
   ]);
   group("Images:", [imageCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
   group("ctr itself:", [
     systemCommand(app),
+    serviceCommand(app),
     doctorCommand(app),
     completionCommand(app),
     versionCommand(app),

@@ -1,8 +1,10 @@
 import type { Container, Exit } from "../api/mod.ts";
+import { parseDurationMs } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
+import { usage } from "./errors.ts";
 import { seconds } from "./settings.ts";
-import { checkTargets, eachTarget } from "./targets.ts";
+import { allTargets, checkTargets, containerPath } from "./targets.ts";
 
 interface StopFlags {
   readonly all?: boolean;
@@ -11,11 +13,29 @@ interface StopFlags {
   readonly timeout?: string;
 }
 
-/** Stops each container and prints its name as soon as it has stopped. */
+/** Stops each container and prints its name when it has stopped. */
 export async function stop(
   app: App,
   containers: readonly string[],
   flags: StopFlags,
+): Promise<void> {
+  await end(app, containers, flags, "stop");
+}
+
+/** Stops each container that runs, starts it, and prints its name. */
+export async function restart(
+  app: App,
+  containers: readonly string[],
+  flags: StopFlags,
+): Promise<void> {
+  await end(app, containers, flags, "restart");
+}
+
+async function end(
+  app: App,
+  containers: readonly string[],
+  flags: StopFlags,
+  action: "stop" | "restart",
 ): Promise<void> {
   checkTargets(containers, flags.all);
   const time = flags.time ?? flags.timeout;
@@ -25,10 +45,8 @@ export async function stop(
   };
   const engine = await app.engine();
   const targets = flags.all ? await running(engine) : containers;
-  await eachTarget(app, targets, async (container) => {
-    await engine.post(`/containers/${encodeURIComponent(container)}/stop`, request, {});
-    app.stdout.line(container);
-  });
+  const act = (container: string) => engine.post(containerPath(container, action), request, {});
+  await allTargets(app, targets, act, (container) => app.stdout.line(container));
 }
 
 export async function kill(
@@ -39,17 +57,21 @@ export async function kill(
   checkTargets(containers, flags.all);
   const engine = await app.engine();
   const targets = flags.all ? await running(engine) : containers;
-  await eachTarget(app, targets, async (container) => {
-    const path = `/containers/${encodeURIComponent(container)}/kill`;
-    await engine.post(path, { signal: flags.signal });
-    app.stdout.line(container);
-  });
+  const { signal } = flags;
+  const act = (container: string) => engine.post(containerPath(container, "kill"), { signal });
+  await allTargets(app, targets, act, (container) => app.stdout.line(container));
+}
+
+interface RemoveFlags {
+  readonly all?: boolean;
+  readonly force?: boolean;
+  readonly volumes?: boolean;
 }
 
 export async function remove(
   app: App,
   containers: readonly string[],
-  flags: { readonly all?: boolean; readonly force?: boolean },
+  flags: RemoveFlags,
 ): Promise<void> {
   checkTargets(containers, flags.all);
   const engine = await app.engine();
@@ -59,28 +81,46 @@ export async function remove(
     const ended = (each: Container) => ["created", "exited"].includes(each.status.state);
     targets = every.filter((each) => flags.force || ended(each)).map((each) => each.name);
   }
-  await eachTarget(app, targets, async (container) => {
-    await engine.delete(
-      `/containers/${encodeURIComponent(container)}${flags.force ? "?force=1" : ""}`,
-    );
-    app.stdout.line(container);
-  });
+  const query = [flags.force && "force=1", flags.volumes && "volumes=1"].filter(Boolean).join("&");
+  const act = (container: string) =>
+    engine.delete(`${containerPath(container)}${query && `?${query}`}`);
+  await allTargets(app, targets, act, (container) => app.stdout.line(container));
 }
 
-/** All are waited for at once, and told in the order they were named. */
-export async function wait(app: App, containers: readonly string[]): Promise<void> {
+interface WaitFlags {
+  readonly for: "stopped" | "running" | "healthy" | "removed";
+  readonly timeout?: string;
+}
+
+/**
+ * All are waited for at once, and told in the order they were named: the status of what has stopped,
+ * the name otherwise.
+ */
+export async function wait(
+  app: App,
+  containers: readonly string[],
+  flags: WaitFlags,
+): Promise<void> {
+  const { for: wanted, timeout } = flags;
+  const request = {
+    for: wanted,
+    ...(timeout !== undefined && { timeoutMs: timeoutMs(timeout) }),
+  };
   const engine = await app.engine();
-  const exits = new Map([...new Set(containers)].map((container) => {
-    const path = `/containers/${encodeURIComponent(container)}/wait`;
-    const exit = engine.post(path, {}, {}) as Promise<Exit>;
-    exit.catch(() => {}); // told when its turn comes
-    return [container, exit];
-  }));
-  await eachTarget(app, containers, async (container) => {
-    app.stdout.line(String((await exits.get(container)!).status));
+  const act = (container: string) =>
+    engine.post(containerPath(container, "wait"), request, {}) as Promise<Exit | undefined>;
+  await allTargets(app, containers, act, (container, exit) => {
+    app.stdout.line(wanted === "stopped" ? String(exit?.status) : container);
   });
 }
 
+function timeoutMs(text: string): number {
+  const ms = parseDurationMs(text);
+  if (ms <= 2 ** 31 - 1) return Math.round(ms);
+  throw usage(`cannot use --timeout "${text}": want at most 24d`);
+}
+
+/** What `--all` means: everything that runs, is paused or waits for its restart. */
 async function running(engine: EngineClient): Promise<string[]> {
   return (await engine.get("/containers") as Container[]).map((each) => each.name);
 }
