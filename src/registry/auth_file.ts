@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { CtrError, isCtrError } from "../core/mod.ts";
 import { askHelper } from "./credential_helper.ts";
-import { type Environment, registryEnvironment } from "./environment.ts";
+import { type Environment, registryEnvironment } from "../api/mod.ts";
 import { DOCKER_HUB_KEY, entryFor } from "./registry_key.ts";
 import type { Credentials, CredentialSource } from "./types.ts";
 

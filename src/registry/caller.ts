@@ -3,7 +3,7 @@ import { readRegistries } from "../config/mod.ts";
 import { configFile } from "../host/mod.ts";
 import { Connections } from "./connections.ts";
 import { credentialSources } from "./credentials.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment } from "../api/mod.ts";
 import type { RegistryOptions } from "./types.ts";
 
 /** Where `registries.toml` is: beside `config.toml`. */

@@ -1,6 +1,6 @@
 import { type HostSettings, RegistriesConfig } from "../config/mod.ts";
 import { CtrError } from "../core/mod.ts";
-import { type Environment, registryEnvironment } from "./environment.ts";
+import { type Environment, registryEnvironment } from "../api/mod.ts";
 import { environmentProxy, parseProxy, type ProxySettings } from "./proxy.ts";
 import { referenceHost } from "./scheme.ts";
 import { authorityPlace, hostTrust, machineTrust, type Trust } from "./trust.ts";

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { CtrError, withDeadline } from "../core/mod.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment } from "../api/mod.ts";
 import type { Credentials } from "./types.ts";
 
 const HELPER_MS = 10_000;

@@ -1,5 +1,5 @@
 import { authFiles, dockerCredentials } from "./auth_file.ts";
-import { type Environment, registryEnvironment } from "./environment.ts";
+import { type Environment, registryEnvironment } from "../api/mod.ts";
 import { fileLoginStore } from "./login_store.ts";
 import { registryKey } from "./registry_key.ts";
 import type { CredentialSource } from "./types.ts";

@@ -8,12 +8,14 @@ export type { CallOptions, FetchedManifest, Registry, UploadOptions } from "./re
 export { referrersTag } from "./artifacts.ts";
 export type { BlobSource } from "./upload.ts";
 export { callerOptions, registriesFile } from "./caller.ts";
+export { checkRegistry } from "./check.ts";
+export type { CheckOptions } from "./check.ts";
+export type { CheckStep } from "./check_login.ts";
 export { Connections } from "./connections.ts";
 export type { Route } from "./connections.ts";
 export { dockerCredentials } from "./auth_file.ts";
 export { credentialSources, environmentCredentials } from "./credentials.ts";
-export { forgetProxies, registryEnvironment } from "./environment.ts";
-export type { Environment } from "./environment.ts";
+export { forgetProxies } from "./environment.ts";
 export { NetworkFailure } from "./failures.ts";
 export { credentialsOf, fileLoginStore } from "./login_store.ts";
 export type { Login, LoginStore } from "./login_store.ts";

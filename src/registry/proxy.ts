@@ -1,5 +1,6 @@
 import { CtrError } from "../core/mod.ts";
-import { eitherCase, type Environment } from "./environment.ts";
+import type { Environment } from "../api/mod.ts";
+import { eitherCase } from "./environment.ts";
 
 const MAX_RULES = 1000;
 

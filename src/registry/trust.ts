@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { getCACertificates } from "node:tls";
 import type { HostSettings } from "../config/mod.ts";
 import { CtrError } from "../core/mod.ts";
-import type { Environment } from "./environment.ts";
+import type { Environment } from "../api/mod.ts";
 
 /** A bundle of all public authorities has 250 KiB. */
 const MAX_PEM_BYTES = 4 * 1024 * 1024;
@@ -23,18 +23,20 @@ let system: string[] | undefined;
 
 /** What the whole machine trusts: `SSL_CERT_FILE`, `SSL_CERT_DIR`, else the system's own store. */
 export async function machineTrust(environment: Environment): Promise<Trust> {
-  const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders } = environment;
-  const files = file ? [file] : [];
-  const authorities = file ? await readAuthorities(file, "SSL_CERT_FILE") : [];
-  for (const folder of (folders ?? "").split(":").filter(Boolean)) {
+  const { SSL_CERT_FILE: file, SSL_CERT_DIR } = environment;
+  const folders = (SSL_CERT_DIR ?? "").split(":").filter(Boolean);
+  if (!file && folders.length === 0) {
+    return { authorities: system ??= getCACertificates("system"), files: [] };
+  }
+  const found = new Set(file ? await readAuthorities(file, "SSL_CERT_FILE") : []);
+  for (const folder of folders) {
     for (const name of await namesIn(folder)) {
-      const found = await readAuthorities(join(folder, name), "SSL_CERT_DIR").catch(() => []);
-      if (found.length > 0) files.push(join(folder, name));
-      authorities.push(...found);
+      // Such a folder holds keys and lists as well.
+      const held = await readAuthorities(join(folder, name), "SSL_CERT_DIR").catch(() => []);
+      for (const authority of held) found.add(authority);
     }
   }
-  if (!file && !folders) authorities.push(...(system ??= getCACertificates("system")));
-  return { authorities, files };
+  return { authorities: [...found], files: [...(file ? [file] : []), ...folders] };
 }
 
 /**

@@ -14,3 +14,5 @@ export {
 } from "./frames.ts";
 export type { ReceivedFrame } from "./frames.ts";
 export { API_VERSION, CTR_VERSION, ENGINE_SOCKET } from "./constants.ts";
+export { PROXY_VARIABLES, registryEnvironment } from "./environment.ts";
+export type { Environment } from "./environment.ts";
