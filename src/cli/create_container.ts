@@ -1,5 +1,6 @@
 import type { CreateReply, CreateRequestInput } from "../api/mod.ts";
 import { isCtrError } from "../core/mod.ts";
+import { registryEnvironment } from "../api/wire/mod.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
 import { count } from "./settings.ts";
@@ -51,6 +52,7 @@ async function pull(
   const response = await engine.postStream("/images/pull", {
     reference: request.image,
     scheme: flags.scheme,
+    environment: registryEnvironment(),
     ...(request.platform !== undefined && { platform: request.platform }),
     ...(most !== undefined &&
       { maxConcurrentDownloads: count("--max-concurrent-downloads", most, 1, 64) }),

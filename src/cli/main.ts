@@ -47,6 +47,6 @@ export async function main(args: readonly string[]): Promise<number> {
 function commandWords(args: readonly string[]): string {
   const end = args.findIndex((arg) => !/^[a-z]+$/.test(arg));
   const words = end < 0 ? args : args.slice(0, end);
-  const most = words[0] === "image" || words[0] === "system" ? 2 : 1;
+  const most = ["image", "registry", "system"].includes(words[0] ?? "") ? 2 : 1;
   return words.slice(0, most).join(" ");
 }

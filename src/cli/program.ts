@@ -21,6 +21,7 @@ import { imageAliases, imageCommand } from "./image.ts";
 import { helpCommand } from "./help.ts";
 import { inspectCommand, listCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
+import { registryAliases, registryCommand } from "./registry.ts";
 import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
 import { serviceCommand } from "./service.ts";
@@ -74,6 +75,8 @@ export function buildProgram(app: App): Command {
   ]);
   group("Images:", [imageCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
+  group("Registries:", [registryCommand(app)]);
+  for (const alias of registryAliases(app)) program.addCommand(alias, { hidden: true });
   group("ctr itself:", [
     systemCommand(app),
     serviceCommand(app),
