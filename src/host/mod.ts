@@ -3,6 +3,8 @@
  *
  * @module
  */
+export { findAsset } from "./assets.ts";
+export type { Asset } from "./assets.ts";
 export { cacheFolder, configFile, ctrHome } from "./paths.ts";
 export { bootId, footprintBytes, isAlive, processStart } from "./process_facts.ts";
 export { processesBelow } from "./processes_below.ts";
