@@ -13,7 +13,7 @@ export function listCommand(app: App): Command {
     .option("-l, --latest", "the last created one, whatever its state")
     .option("-s, --size", "what each has written on the host")
     .option("--no-trunc", "whole IDs")
-    .addOption(filterOption())
+    .addOption(filterOption({ short: true }))
     .addOption(formatOption())
     .action(async (flags: object) => {
       const { list } = await import("./ls_action.ts");

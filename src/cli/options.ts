@@ -152,9 +152,10 @@ export function formatOption(): Option {
   return option;
 }
 
-/** Of lists. */
-export function filterOption(): Option {
-  return new Option("--filter <key=value>", "those alone that fit; may be given several times")
+/** @param short `-f` means it as well; `prune` has no such thing, there it is `--force`. */
+export function filterOption({ short = false } = {}): Option {
+  const flags = `${short ? "-f, " : ""}--filter <key=value>`;
+  return new Option(flags, "those alone that fit; may be given several times")
     .argParser(repeated);
 }
 

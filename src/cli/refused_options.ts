@@ -105,3 +105,8 @@ export function refusedOptions(command: Command): Command {
   for (const flags of IDLE_IN_RUN) command.addOption(new Option(flags).hideHelp());
   return command;
 }
+
+/** What is said to `long`, such as `--gpus`. */
+export function refusedAs(long: string): RefusedFlag | undefined {
+  return REFUSED_IN_RUN.find(({ flags }) => flags.split(/[ ,]+/).includes(long));
+}
