@@ -8,7 +8,8 @@ import { prettyJson } from "./json.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
 
-const Image = z.looseObject({
+/** An image as the engine tells it and `--format json` prints it. */
+export const Image = z.looseObject({
   id: z.string(),
   configuration: z.looseObject({
     name: z.string(),
