@@ -15,6 +15,15 @@ export async function exportContainer(
   container: string,
   { output }: { readonly output?: string },
 ): Promise<void> {
+  await fetchArchive(app, `/containers/${encodeURIComponent(container)}/export`, output);
+}
+
+/** Writes the archive that a route makes to a file, or to standard output. */
+export async function fetchArchive(
+  app: App,
+  path: string,
+  output: string | undefined,
+): Promise<void> {
   const toFile = output !== undefined && output !== "-";
   if (!toFile && app.stdout.isTerminal) {
     throw usage("cannot write an archive to the terminal", "give --output, or redirect it");
@@ -22,7 +31,7 @@ export async function exportContainer(
   const engine = await app.engine();
   const response = await engine.stream({
     method: "GET",
-    path: `/containers/${encodeURIComponent(container)}/export`,
+    path,
     headers: { te: "trailers" },
   });
   try {

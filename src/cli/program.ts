@@ -28,6 +28,7 @@ import { serviceCommand } from "./service.ts";
 import { killCommand, removeCommand, restartCommand, stopCommand, waitCommand } from "./stop.ts";
 import { systemCommand } from "./system.ts";
 import { versionCommand, versionLine } from "./version.ts";
+import { volumeCommand } from "./volume.ts";
 
 /** The tree of commands: what help, completion and manual pages are made from. */
 export function buildProgram(app: App): Command {
@@ -74,6 +75,7 @@ export function buildProgram(app: App): Command {
     eventsCommand(app),
   ]);
   group("Images:", [imageCommand(app)]);
+  group("Volumes:", [volumeCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
   group("Registries:", [registryCommand(app)]);
   for (const alias of registryAliases(app)) program.addCommand(alias, { hidden: true });

@@ -1,6 +1,6 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import type { App } from "./app.ts";
-import { formatOption } from "./options.ts";
+import { filterOption, formatOption } from "./options.ts";
 
 export function systemCommand(app: App): Command {
   return new Command("system")
@@ -26,10 +26,36 @@ export function systemCommand(app: App): Command {
         }),
     )
     .addCommand(
-      new Command("df").summary("Tell what takes how much of the disk").addOption(formatOption())
+      new Command("df").summary("Tell what takes how much of the disk")
+        .option("-v, --verbose", "a line for each image, container and volume")
+        .addOption(formatOption())
         .action(async (flags: object) => {
-          const { diskUsage } = await import("./system_actions.ts");
+          const { diskUsage } = await import("./system_upkeep_actions.ts");
           await diskUsage(app, flags as Parameters<typeof diskUsage>[1]);
+        }),
+    )
+    .addCommand(
+      new Command("prune").summary("Remove containers that do not run and images that nobody needs")
+        .option("-a, --all", "named images that no container uses, too")
+        .option("--volumes", "volumes that no container refers to, too")
+        .addOption(filterOption())
+        .addOption(new Option("-f, --force").hideHelp()) // nothing is asked
+        .action(async (flags: object) => {
+          const { pruneSystem } = await import("./system_upkeep_actions.ts");
+          await pruneSystem(app, flags);
+        }),
+    )
+    .addCommand(
+      new Command("check")
+        .summary("Compare records with files and processes; the status is 1 if they do not agree")
+        .option("--repair", "remove leftovers, and records of what is gone")
+        .addOption(
+          new Option("--format <format>", "how it is told").choices(["table", "json"])
+            .default("table"),
+        )
+        .action(async (flags: object) => {
+          const { checkSystem } = await import("./system_upkeep_actions.ts");
+          await checkSystem(app, flags as Parameters<typeof checkSystem>[1]);
         }),
     )
     .addCommand(

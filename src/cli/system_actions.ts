@@ -1,8 +1,7 @@
-import { SystemDf, SystemStatus } from "../api/mod.ts";
+import { SystemStatus } from "../api/mod.ts";
 import { CTR_VERSION } from "../api/wire/mod.ts";
 import { formatSize } from "../core/mod.ts";
 import type { App } from "./app.ts";
-import { prettyJson } from "./json.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
 import { seconds } from "./settings.ts";
@@ -50,27 +49,6 @@ export async function status(app: App, flags: FormatFlags): Promise<void> {
       field === "memoryBytes" ? formatSize(Number(value)) : String(value),
     ],
     id: ([field]) => field,
-  });
-}
-
-export async function diskUsage(app: App, flags: FormatFlags): Promise<void> {
-  const engine = await app.engine();
-  const usage = parseAnswer(SystemDf, await engine.get("/df"));
-  if (flags.format === "json") return app.stdout.line(prettyJson(usage));
-  const kinds = [
-    { type: "Images", ...usage.images },
-    { type: "Containers", ...usage.containers },
-    { type: "Local Volumes", ...usage.volumes },
-  ];
-  await printList(app, kinds, {
-    format: flags.format,
-    header: ["TYPE", "TOTAL", "ACTIVE", "SIZE", "RECLAIMABLE"],
-    row: ({ type, total, active, sizeInBytes, reclaimable }) => {
-      const share = sizeInBytes === 0 ? 0 : Math.round(reclaimable / sizeInBytes * 100);
-      const free = reclaimable === 0 ? "0 B" : `${formatSize(reclaimable)} (${share}%)`;
-      return [type, String(total), String(active), formatSize(sizeInBytes), free];
-    },
-    id: ({ type }) => type,
   });
 }
 

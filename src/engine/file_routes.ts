@@ -64,7 +64,7 @@ function pathOf(call: Call): string {
 }
 
 /** The first piece is waited for: what cannot be sent at all is told with a status. */
-async function sendBytes(
+export async function sendBytes(
   call: Call,
   type: string,
   bytes: AsyncGenerator<Uint8Array, void>,

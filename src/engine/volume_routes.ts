@@ -5,6 +5,7 @@ import {
   ResizeVolumeRequest,
 } from "../api/mod.ts";
 import type { Volumes } from "../volume/mod.ts";
+import { sendBytes } from "./file_routes.ts";
 import { type Route, route } from "./router.ts";
 
 /** `/volumes`. */
@@ -41,19 +42,7 @@ export function volumeRoutes(volumes: Volumes): Route[] {
       call.json(await volumes.describe(call.ref));
     }),
     route("GET /volumes/:name/export", async (call) => {
-      const archive = volumes.export(call.ref);
-      const first = await archive.next(); // what cannot be read is told before the head is sent
-      call.response.writeHead(200, { "content-type": "application/x-tar" });
-      try {
-        for (let piece = first; !piece.done; piece = await archive.next()) {
-          await call.write(piece.value.slice()); // the next one takes its buffer
-        }
-        call.response.end();
-      } catch {
-        call.response.destroy(); // a whole answer would be taken for a whole archive
-      } finally {
-        await archive.return(undefined);
-      }
+      await sendBytes(call, "application/x-tar", volumes.export(call.ref));
     }),
   ];
 }
