@@ -8,6 +8,8 @@ import type { Deadlines } from "./types.ts";
 /** Uploads that bring nothing forward before a blob is given up. Progress starts the count again. */
 const MAX_IDLE_TRIES = 4;
 const MAX_REDIRECTS = 4;
+/** Requests for one blob, beside those that its size asks for. */
+const MAX_PIECES = 200;
 /** Blobs this small go in one request, with the end of their upload. */
 const SMALL_BYTES = 1024 * 1024;
 /** A registry that refuses a large body gets pieces of this size. */
@@ -47,15 +49,16 @@ export async function uploadBlob(
 ): Promise<"mounted" | "uploaded"> {
   const upload = new Upload(session, request);
   let idle = 0;
+  let most = 0; // an upload that is begun again brings nothing forward until it is past this
   for (;;) {
-    const before = upload.stored;
     try {
       return await upload.run();
     } catch (error) {
       if (request.signal?.aborted) throw error;
       if (upload.acceptsPieces(error)) continue;
       if (!isTransientError(error)) throw error;
-      idle = upload.stored > before ? 0 : idle + 1;
+      idle = upload.stored > most ? 0 : idle + 1;
+      most = Math.max(most, upload.stored);
       if (idle >= MAX_IDLE_TRIES) throw error;
       await sleep(pauseMs(idle + 1, deadlines), request.signal);
       await upload.askAgain();
@@ -70,6 +73,7 @@ class Upload {
   #request: UploadRequest;
   #location: URL | undefined;
   #pieceBytes = Infinity;
+  #sent = 0;
 
   constructor(session: Session, request: UploadRequest) {
     this.#session = session;
@@ -147,6 +151,9 @@ class Upload {
   async #send(): Promise<void> {
     const { source, descriptor, onBytes } = this.#request;
     const from = this.stored;
+    if (++this.#sent > MAX_PIECES + descriptor.size / PIECE_BYTES) {
+      throw this.#tooSlow();
+    }
     const end = Math.min(descriptor.size, from + this.#pieceBytes);
     const whole = from === 0 && end === descriptor.size;
     const body = async function* () {
@@ -217,6 +224,11 @@ class Upload {
   #lost(fact: string): CtrError {
     const { action, host } = this.#request.subject;
     return new CtrError("unavailable", `${action}: the registry ${host} ${fact}`);
+  }
+
+  #tooSlow(): CtrError {
+    const { action, host } = this.#request.subject;
+    return new CtrError("bad-data", `${action}: the registry ${host} takes too little at a time`);
   }
 
   #tooLarge(): CtrError {
