@@ -2,7 +2,18 @@
  * `deno task bench <name>… [--quick]`: runs `bench/<name>/<name>.ts`, whose `run(args)` prints its
  * table and returns false when a promise is broken.
  */
-const NAMES = ["start", "unpack", "pull", "exec", "stdio", "cli", "memory", "many", "logs"];
+const NAMES = [
+  "start",
+  "unpack",
+  "pull",
+  "images",
+  "exec",
+  "stdio",
+  "cli",
+  "memory",
+  "many",
+  "logs",
+];
 
 const names = Deno.args.filter((arg) => !arg.startsWith("-"));
 const args = Deno.args.filter((arg) => arg.startsWith("-"));
