@@ -13,7 +13,7 @@ import (
 
 const root = "/sys/fs/cgroup"
 
-// Limits of a group; 0 means none.
+// Limits of a group; 0 means none, or as it is.
 type Limits struct {
 	MemoryBytes, CPUQuotaMicros, Pids int64
 }
@@ -43,22 +43,35 @@ func Create(name string, limits Limits) (*Group, error) {
 	if err := os.Mkdir(g.path, 0o755); err != nil && !os.IsExist(err) {
 		return nil, err
 	}
-	settings := [][2]string{{"memory.oom.group", "1"}}
-	if limits.MemoryBytes > 0 {
-		settings = append(settings, [2]string{"memory.max", strconv.FormatInt(limits.MemoryBytes, 10)})
-	}
-	if limits.CPUQuotaMicros > 0 {
-		settings = append(settings, [2]string{"cpu.max", strconv.FormatInt(limits.CPUQuotaMicros, 10) + " 100000"})
-	}
-	if limits.Pids > 0 {
-		settings = append(settings, [2]string{"pids.max", strconv.FormatInt(limits.Pids, 10)})
-	}
-	for _, setting := range settings {
-		if err := write(g.path+"/"+setting[0], setting[1]); err != nil {
-			return nil, fmt.Errorf("limit the container: %w", err)
+	return g, g.Limit(limits)
+}
+
+// Limit sets the limits that are not 0. A negative one takes the limit away.
+//
+// memory.oom.group stays off, as with Docker: the kernel kills one process, and a server whose worker
+// it was goes on.
+func (g *Group) Limit(limits Limits) error {
+	for _, setting := range [...]struct {
+		file  string
+		value int64
+		more  string
+	}{
+		{"memory.max", limits.MemoryBytes, ""},
+		{"cpu.max", limits.CPUQuotaMicros, " 100000"},
+		{"pids.max", limits.Pids, ""},
+	} {
+		if setting.value == 0 {
+			continue
+		}
+		text := "max"
+		if setting.value > 0 {
+			text = strconv.FormatInt(setting.value, 10)
+		}
+		if err := write(g.path+"/"+setting.file, text+setting.more); err != nil {
+			return fmt.Errorf("limit the container: %w", err)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 // Open returns a descriptor by which a process can be made inside the group.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +20,7 @@ import (
 	"ctr/guest/process"
 	"ctr/guest/reap"
 	"ctr/guest/rootfs"
+	"ctr/guest/sockets"
 	"ctr/guest/users"
 )
 
@@ -30,62 +32,65 @@ const (
 // ErrInvalid marks a request that cannot be meant.
 var ErrInvalid = errors.New("invalid request")
 
-// Container is one container whose first process was started.
+// Container is one container whose file systems were set up and, mostly, whose first process was started.
 type Container struct {
 	ID    string
 	Group *cgroup.Group
-	Main  *process.Process
+	Main  *process.Process // nil: the container is there for its files alone
 
 	root   *rootfs.Root
 	reaper *reap.Reaper
+	upper  string // where its writable disk is mounted, "" if it has none
+	shared []share
+	// Sockets that were asked for with it; whoever started it takes their connections.
+	Listeners []*sockets.Listener
+
+	viewing sync.Mutex
+	view    *rootfs.Root // what its processes see; opened when it is first wanted
+
+	// Held for reading while a process is made: one that is frozen before it executes its program would
+	// hold up everything that waits for its start.
+	freezing sync.RWMutex
+	frozen   bool
+	disk     frozenDisk
 }
 
-// Start sets the guest up for a container and starts its first process.
+// Start sets the guest up for a container and starts its first process, if it is to have one.
 func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *boot.Clock) (*Container, error) {
 	if request.Rootfs == nil || !usableID(request.ContainerId) {
 		return nil, fmt.Errorf("%w: no root file system or no usable ID", ErrInvalid)
 	}
+	c := &Container{ID: request.ContainerId, reaper: reaper}
+	if request.Process == nil {
+		return c, c.startFiles(request, clock)
+	}
 	if err := check(request.Process); err != nil {
 		return nil, err
 	}
-	c := &Container{ID: request.ContainerId, reaper: reaper}
-	var err error
 	steps := []struct {
 		name string
 		run  func() error
 	}{
 		{"network", func() error { return netcfg.Apply(request.Network) }},
-		{"disks", func() error {
-			c.root, err = rootfs.Assemble(request.ContainerId, request.Rootfs)
-			return err
-		}},
+		{"disks", func() error { return c.assemble(request) }},
 		{"mounts", func() error {
-			return c.root.PrepareMounts(request.Mounts, request.ShmBytes, security(request.Process).Privileged)
+			if err := c.root.PrepareMounts(request.ShmBytes, privileged(request)); err != nil {
+				return err
+			}
+			return c.mountAll(request.Mounts)
 		}},
 		{"names", func() error {
 			return c.root.WriteNames(c.ID, request.Hostname, request.Hosts, request.Network)
 		}},
-		{"cgroup", func() error {
-			name := request.CgroupName
-			if name == "" {
-				name = request.ContainerId
-			}
-			limits := request.Limits
-			if limits == nil {
-				limits = &guestpb.Limits{}
-			}
-			c.Group, err = cgroup.Create(name, cgroup.Limits{
-				MemoryBytes: limits.MemoryBytes, CPUQuotaMicros: limits.CpuQuotaUs, Pids: limits.Pids,
-			})
-			return err
-		}},
+		{"sockets", func() error { return c.listen(request.Listeners) }},
+		{"cgroup", func() error { return c.makeGroup(request) }},
 	}
 	for _, step := range steps {
 		if err := clock.Run(step.name, step.run); err != nil {
 			return nil, err
 		}
 	}
-	err = clock.Run("process", func() error {
+	err := clock.Run("process", func() (err error) {
 		p := new(plan.Plan)
 		planPrivateFiles(p, 0)
 		planRoot(p, c.root.Path, request)
@@ -98,13 +103,52 @@ func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *b
 	return c, nil
 }
 
+// startFiles sets up what is needed to read and write the container's files: its own ones and its
+// volumes, without what its processes would find on top of them.
+func (c *Container) startFiles(request *guestpb.StartContainerRequest, clock *boot.Clock) error {
+	if err := clock.Run("disks", func() error { return c.assemble(request) }); err != nil {
+		return err
+	}
+	if err := clock.Run("mounts", func() error { return c.root.MountAll(c.ID, request.Mounts, fillVolume) }); err != nil {
+		return err
+	}
+	return clock.Run("cgroup", func() error { return c.makeGroup(request) })
+}
+
+func (c *Container) assemble(request *guestpb.StartContainerRequest) (err error) {
+	c.root, c.upper, err = rootfs.Assemble(request.ContainerId, request.Rootfs)
+	return err
+}
+
+func (c *Container) makeGroup(request *guestpb.StartContainerRequest) (err error) {
+	name := request.CgroupName
+	if name == "" {
+		name = request.ContainerId
+	}
+	limits := request.Limits
+	if limits == nil {
+		limits = &guestpb.Limits{}
+	}
+	c.Group, err = cgroup.Create(name, limitsOf(limits))
+	return err
+}
+
+func limitsOf(l *guestpb.Limits) cgroup.Limits {
+	return cgroup.Limits{MemoryBytes: l.MemoryBytes, CPUQuotaMicros: l.CpuQuotaUs, Pids: l.Pids}
+}
+
 // StartProcess adds a process to the container.
 func (c *Container) StartProcess(spec *guestpb.Process) (*process.Process, error) {
 	if err := check(spec); err != nil {
 		return nil, err
 	}
-	if c.Main.Exit() != nil {
-		return nil, fmt.Errorf("%w: the container has ended", ErrEnded)
+	if !c.running() {
+		return nil, errEnded
+	}
+	c.freezing.RLock()
+	defer c.freezing.RUnlock()
+	if c.frozen {
+		return nil, StateError("the container is paused")
 	}
 	p := new(plan.Plan)
 	planPrivateFiles(p, 1)
@@ -113,8 +157,12 @@ func (c *Container) StartProcess(spec *guestpb.Process) (*process.Process, error
 	return c.spawn(p, spec, 0, c.Main.PidFD)
 }
 
-// ErrEnded says that the container's first process has ended.
-var ErrEnded = errors.New("not running")
+// StateError says why a container cannot do now what was asked for.
+type StateError string
+
+func (e StateError) Error() string { return string(e) }
+
+const errEnded StateError = "not running: the container has ended"
 
 func (c *Container) spawn(p *plan.Plan, spec *guestpb.Process, flags uintptr, pidNamespace int) (*process.Process, error) {
 	id, err := c.identity(spec)
@@ -186,7 +234,9 @@ func usableID(id string) bool {
 // Stop ends every process of the container: SIGTERM to the first one, after the grace SIGKILL to
 // all of them.
 func (c *Container) Stop(grace time.Duration) {
-	if c.Main.Exit() == nil && grace > 0 && c.Main.Signal(unix.SIGTERM) == nil {
+	_ = c.Thaw(&guestpb.ThawRequest{Processes: true, FileSystem: true})
+	defer c.closeView()
+	if c.running() && grace > 0 && c.Main.Signal(unix.SIGTERM) == nil {
 		select {
 		case <-c.Main.Exited():
 		case <-time.After(grace):

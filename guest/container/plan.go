@@ -30,7 +30,7 @@ func planPrivateFiles(p *plan.Plan, count int) {
 // planRoot is what the first process does inside its new namespaces.
 func planRoot(p *plan.Plan, root string, request *guestpb.StartContainerRequest) {
 	const quiet = unix.MS_NOSUID | unix.MS_NOEXEC | unix.MS_NODEV
-	privileged := security(request.Process).Privileged
+	privileged := privileged(request)
 	p.Step("cgroup namespace")
 	p.Call(unix.SYS_UNSHARE, plan.Int(unix.CLONE_NEWCGROUP))
 	if request.Hostname != "" {
@@ -207,6 +207,10 @@ func planRights(p *plan.Plan, s *guestpb.Security, id users.Identity) error {
 		p.Call(unix.SYS_CAPSET, p.Bytes(header).Arg(), p.Bytes(sets).Arg())
 	}
 	return nil
+}
+
+func privileged(request *guestpb.StartContainerRequest) bool {
+	return request.Privileged || security(request.Process).Privileged
 }
 
 func security(spec *guestpb.Process) *guestpb.Security {

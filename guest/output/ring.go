@@ -74,16 +74,31 @@ func (r *Ring) Fill(stream int32, read func(free []byte) (int, error)) (int, err
 		return 0, ErrFull
 	}
 	n, err := read(r.data[at:min(size, at+free)])
-	if n > 0 {
-		r.mu.Lock()
-		if last := len(r.segments) - 1; last < 0 || r.segments[last].stream != stream {
-			r.segments = append(r.segments, segment{r.end, stream})
-		}
-		r.end += uint64(n)
-		r.change()
-		r.mu.Unlock()
-	}
+	r.commit(stream, n)
 	return n, err
+}
+
+// free returns the free part that follows the last byte, as far as it lies in one piece.
+func (r *Ring) free() []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	size := uint64(len(r.data))
+	at := r.end % size
+	return r.data[at:min(size, at+size-(r.end-r.begin))]
+}
+
+// commit makes the first n bytes of the free part a stream's.
+func (r *Ring) commit(stream int32, n int) {
+	if n <= 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if last := len(r.segments) - 1; last < 0 || r.segments[last].stream != stream {
+		r.segments = append(r.segments, segment{r.end, stream})
+	}
+	r.end += uint64(n)
+	r.change()
 }
 
 // Next returns the bytes from offset on, as many as lie in one piece, at most limit. When there are

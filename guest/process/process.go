@@ -217,6 +217,21 @@ func (p *Process) Exit() *guestpb.Exit {
 	}
 }
 
+// Ring returns the output.
+func (p *Process) Ring() *output.Ring { return p.Output }
+
+// Follow says that the host takes the output.
+func (p *Process) Follow() {}
+
+// State is what the host is told when it lists.
+func (p *Process) State() *guestpb.ProcessState {
+	begin, end := p.Output.Range()
+	return &guestpb.ProcessState{
+		ProcessId: p.ID, ContainerId: p.ContainerID, Pid: uint32(p.PID), StartedUnixNs: p.StartedUnixNs,
+		Exit: p.Exit(), OutputBeginOffset: begin, OutputEndOffset: end, InputOffset: p.InputOffset(),
+	}
+}
+
 // Signal sends a signal.
 func (p *Process) Signal(signal unix.Signal) error {
 	if p.Exit() != nil {

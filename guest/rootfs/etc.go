@@ -73,7 +73,7 @@ func (r *Root) mountOver(source, name string) error {
 		return &os.PathError{Op: "open", Path: name, Err: err}
 	}
 	defer unix.Close(fd)
-	if err := unix.Mount(source, byDescriptor(fd), "", unix.MS_BIND, ""); err != nil {
+	if err := unix.Mount(source, ByDescriptor(fd), "", unix.MS_BIND, ""); err != nil {
 		return &os.PathError{Op: "mount over", Path: name, Err: err}
 	}
 	return nil

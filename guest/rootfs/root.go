@@ -32,19 +32,14 @@ func OpenRoot(path string) (*Root, error) {
 
 // Open opens a path of the container.
 func (r *Root) Open(name string, flags int, mode uint32) (int, error) {
-	for {
-		fd, err := unix.Openat2(r.fd, strings.TrimLeft(path.Clean("/"+name), "/")+dotIfRoot(name), &unix.OpenHow{
-			Flags: uint64(flags | unix.O_CLOEXEC), Mode: uint64(mode),
-			Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
-		})
-		if err == unix.EINTR || err == unix.EAGAIN {
-			continue
-		}
-		if err != nil {
-			return -1, &os.PathError{Op: "open", Path: name, Err: err}
-		}
-		return fd, nil
+	fd, err := openat2(r.fd, strings.TrimLeft(path.Clean("/"+name), "/")+dotIfRoot(name), &unix.OpenHow{
+		Flags: uint64(flags | unix.O_CLOEXEC), Mode: uint64(mode),
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	})
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: name, Err: err}
 	}
+	return fd, nil
 }
 
 func dotIfRoot(name string) string {
@@ -110,8 +105,8 @@ func (r *Root) touch(name string) error {
 	return unix.Close(fd)
 }
 
-// byDescriptor names an open file for calls that take paths.
-func byDescriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+// ByDescriptor names an open file for calls that take paths.
+func ByDescriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 // Mount mounts onto a path of the container, which exists.
 func (r *Root) Mount(source, destination, kind string, flags uintptr, options string) error {
@@ -120,7 +115,7 @@ func (r *Root) Mount(source, destination, kind string, flags uintptr, options st
 		return err
 	}
 	defer unix.Close(fd)
-	if err := unix.Mount(source, byDescriptor(fd), kind, flags, options); err != nil {
+	if err := unix.Mount(source, ByDescriptor(fd), kind, flags, options); err != nil {
 		return &os.PathError{Op: "mount " + kind, Path: destination, Err: err}
 	}
 	return nil

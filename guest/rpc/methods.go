@@ -9,7 +9,6 @@ import (
 	"ctr/guest/container"
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/h2"
-	"ctr/guest/netcfg"
 	"ctr/guest/process"
 	"ctr/guest/shutdown"
 	"ctr/guest/wire"
@@ -30,27 +29,32 @@ func (s *Server) hello(r *guestpb.HelloRequest) (wire.Message, error) {
 }
 
 func (s *Server) startContainer(r *guestpb.StartContainerRequest) (wire.Message, error) {
-	if r.Process == nil {
-		return nil, container.ErrInvalid
+	id := r.ContainerId // of the first process; without one the name is taken all the same
+	if r.Process != nil {
+		id = r.Process.Id
 	}
-	if err := s.reserve(r.Process.Id); err != nil {
+	if err := s.reserve(id); err != nil {
 		return nil, err
 	}
 	if err := s.preparation.do(); err != nil {
-		s.settle(r.Process.Id, nil)
+		s.settle(id, nil)
 		return nil, err
 	}
 	// The first container's steps begin with the guest's last ones.
 	clock := &boot.Clock{Steps: s.preparation.told()}
 	c, err := container.Start(s.Reaper, r, clock)
 	if err != nil {
-		s.settle(r.Process.Id, nil)
+		s.settle(id, nil)
 		return nil, err
 	}
-	s.settle(r.Process.Id, c.Main)
+	s.settle(id, c.Main)
 	s.mu.Lock()
 	s.containers[c.ID] = c
 	s.mu.Unlock()
+	s.takeAll(c)
+	if c.Main == nil {
+		return &guestpb.StartProcessReply{StartedUnixNs: time.Now().UnixNano(), Steps: clock.Steps}, nil
+	}
 	return reply(c.Main, clock), nil
 }
 
@@ -79,16 +83,16 @@ func (s *Server) startProcess(r *guestpb.StartProcessRequest) (wire.Message, err
 }
 
 func (s *Server) acknowledge(r *guestpb.AcknowledgeRequest) (wire.Message, error) {
-	p, err := s.process(r.ProcessId)
+	p, err := s.followed(r.ProcessId)
 	if err != nil {
 		return nil, err
 	}
-	p.Output.Acknowledge(r.Offset)
+	p.Ring().Acknowledge(r.Offset)
 	return &guestpb.Empty{}, nil
 }
 
 func (s *Server) writeInput(r *guestpb.WriteInputRequest, cancelled <-chan struct{}) (wire.Message, error) {
-	p, err := s.process(r.ProcessId)
+	p, err := s.followed(r.ProcessId)
 	if err != nil {
 		return nil, err
 	}
@@ -127,19 +131,20 @@ func (s *Server) listProcesses(*guestpb.Empty) (wire.Message, error) {
 	defer s.mu.Unlock()
 	list := &guestpb.ListProcessesReply{}
 	for _, p := range s.processes {
-		if p == nil {
-			continue
+		if p != nil {
+			list.Processes = append(list.Processes, p.State())
 		}
-		begin, end := p.Output.Range()
-		list.Processes = append(list.Processes, &guestpb.ProcessState{
-			ProcessId: p.ID, ContainerId: p.ContainerID, Pid: uint32(p.PID), StartedUnixNs: p.StartedUnixNs,
-			Exit: p.Exit(), OutputBeginOffset: begin, OutputEndOffset: end, InputOffset: p.InputOffset(),
-		})
+	}
+	for _, stream := range s.streams {
+		list.Processes = append(list.Processes, stream.State())
 	}
 	return list, nil
 }
 
 func (s *Server) forgetProcess(r *guestpb.ForgetProcessRequest) (wire.Message, error) {
+	if s.forgetStream(r.ProcessId) {
+		return &guestpb.Empty{}, nil
+	}
 	p, err := s.process(r.ProcessId)
 	if err != nil {
 		return nil, err
@@ -161,20 +166,6 @@ func setTime(unixNs int64) error {
 	return unix.ClockSettime(unix.CLOCK_REALTIME, &now)
 }
 
-func (s *Server) stats(r *guestpb.StatsRequest) (wire.Message, error) {
-	c, err := s.container(r.ContainerId)
-	if err != nil {
-		return nil, err
-	}
-	stats := c.Group.Stats()
-	received, sent := netcfg.Counters()
-	return &guestpb.StatsReply{
-		MemoryUsageBytes: stats.MemoryUsage, MemoryLimitBytes: stats.MemoryLimit, MemoryCacheBytes: stats.MemoryCache,
-		CpuUsageUs: stats.CPUMicros, Pids: stats.Pids, BlockReadBytes: stats.BlockRead, BlockWriteBytes: stats.BlockWrite,
-		NetworkRxBytes: received, NetworkTxBytes: sent,
-	}, nil
-}
-
 func (s *Server) shutdown(r *guestpb.ShutdownRequest) (wire.Message, error) {
 	s.mu.Lock()
 	containers := make([]*container.Container, 0, len(s.containers))
@@ -182,6 +173,7 @@ func (s *Server) shutdown(r *guestpb.ShutdownRequest) (wire.Message, error) {
 		containers = append(containers, c)
 	}
 	s.mu.Unlock()
+	s.stopStreams()
 	done := make(chan struct{})
 	for _, c := range containers {
 		go func() {

@@ -6,6 +6,7 @@ import (
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/h2"
 	"ctr/guest/output"
+	"ctr/guest/stream"
 )
 
 // What one message carries. Larger ones make no difference over a virtio-serial port.
@@ -17,13 +18,15 @@ func (s *Server) output(call *h2.Call, data []byte) error {
 	if err := request.Decode(data); err != nil {
 		return &h2.Status{Code: h2.InvalidArgument, Message: err.Error()}
 	}
-	p, err := s.process(request.ProcessId)
+	p, err := s.followed(request.ProcessId)
 	if err != nil {
 		return err
 	}
+	p.Follow()
 	var head [64]byte
+	_, halves := p.(*stream.Stream) // its output may end long before it does
 	for offset := request.FromOffset; ; {
-		chunk, wait := p.Output.Next(offset, chunkBytes)
+		chunk, wait := p.Ring().Next(offset, chunkBytes)
 		switch {
 		case len(chunk.Data) > 0:
 			if err := call.Send(appendChunkHead(head[:0], chunk), chunk.Data); err != nil {
@@ -31,8 +34,14 @@ func (s *Server) output(call *h2.Call, data []byte) error {
 			}
 			offset = chunk.Offset + uint64(len(chunk.Data))
 			continue
-		case wait == nil: // the ring is closed; the exit follows at once
+		case wait == nil: // the ring is closed; a process's exit follows at once
 			wait = p.Done()
+			if halves && p.Exit() == nil {
+				halves = false
+				if err := call.Send((&guestpb.OutputEvent{End: &guestpb.Empty{}}).Append(nil), nil); err != nil {
+					return err
+				}
+			}
 		}
 		select {
 		case <-wait:

@@ -9,13 +9,18 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ctr/guest/archive"
 	"ctr/guest/boot"
 	"ctr/guest/container"
+	"ctr/guest/files"
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/h2"
+	"ctr/guest/output"
 	"ctr/guest/plan"
 	"ctr/guest/process"
 	"ctr/guest/reap"
+	"ctr/guest/sockets"
+	"ctr/guest/stream"
 	"ctr/guest/wire"
 )
 
@@ -35,6 +40,18 @@ type Server struct {
 	mu         sync.Mutex
 	containers map[string]*container.Container
 	processes  map[string]*process.Process // nil: it is being started
+	streams    map[string]*stream.Stream
+	listeners  *listeners
+}
+
+// followed is a process or a stream: what the host takes output from and hands input to.
+type followed interface {
+	Ring() *output.Ring
+	Follow()
+	Done() <-chan struct{}
+	Exit() *guestpb.Exit
+	State() *guestpb.ProcessState
+	WriteInput(offset uint64, data []byte, end bool, cancelled <-chan struct{}) (uint64, error)
 }
 
 // New returns a server without containers.
@@ -42,6 +59,7 @@ func New(version string, steps []*guestpb.BootStep, later []boot.Step, reaper *r
 	return &Server{
 		Version: version, BootSteps: steps, Reaper: reaper, preparation: preparation{steps: later},
 		containers: make(map[string]*container.Container), processes: make(map[string]*process.Process),
+		streams: make(map[string]*stream.Stream), listeners: newListeners(),
 	}
 }
 
@@ -76,6 +94,28 @@ func (s *Server) Handle(call *h2.Call) error {
 		return unary(call, request, new(guestpb.Empty), s.listProcesses)
 	case guestpb.GuestForgetProcess:
 		return unary(call, request, new(guestpb.ForgetProcessRequest), s.forgetProcess)
+	case guestpb.GuestOpenStream:
+		return unary(call, request, new(guestpb.OpenStreamRequest), s.openStream)
+	case guestpb.GuestListen:
+		return unary(call, request, new(guestpb.ListenRequest), s.listen)
+	case guestpb.GuestCloseListener:
+		return unary(call, request, new(guestpb.CloseListenerRequest), s.closeListener)
+	case guestpb.GuestAccept:
+		return s.accept(call, request)
+	case guestpb.GuestStatPath:
+		return unary(call, request, new(guestpb.StatPathRequest), s.statPath)
+	case guestpb.GuestFreeze:
+		return unary(call, request, new(guestpb.FreezeRequest), s.freeze)
+	case guestpb.GuestThaw:
+		return unary(call, request, new(guestpb.ThawRequest), s.thaw)
+	case guestpb.GuestUpdate:
+		return unary(call, request, new(guestpb.UpdateRequest), s.update)
+	case guestpb.GuestContainerState:
+		return unary(call, request, new(guestpb.ContainerStateRequest), s.containerState)
+	case guestpb.GuestFileEvents:
+		return unary(call, request, new(guestpb.FileEventsRequest), s.fileEvents)
+	case guestpb.GuestTop:
+		return unary(call, request, new(guestpb.TopRequest), s.top)
 	case guestpb.GuestSetTime:
 		return unary(call, request, new(guestpb.SetTimeRequest), s.setTime)
 	case guestpb.GuestStats:
@@ -112,14 +152,52 @@ func statusOf(err error) error {
 		}
 	case errors.Is(err, container.ErrInvalid):
 		status.Code, status.Kind = h2.InvalidArgument, "usage"
-	case errors.Is(err, container.ErrEnded), errors.Is(err, unix.ESRCH):
+	case isState(err), errors.Is(err, unix.ESRCH):
 		status.Code, status.Kind = h2.FailedPrecondition, "invalid-state"
-	case errors.Is(err, os.ErrNotExist):
-		status.Code, status.Kind = h2.NotFound, "not-found"
-	case errors.Is(err, unix.ENOSPC):
-		status.Code, status.Kind = h2.ResourceExhausted, "no-space"
+	default:
+		status.Code, status.Kind = codeOf(err)
 	}
 	return status
+}
+
+func isState(err error) bool {
+	_, ok := errors.AsType[container.StateError](err)
+	return ok
+}
+
+// kinds are in the order in which they are looked for.
+var kinds = [...]struct {
+	err  error
+	code h2.Code
+	kind string
+}{
+	{files.ErrOutside, h2.PermissionDenied, "denied"},
+	{files.ErrNotFolder, h2.FailedPrecondition, "conflict"},
+	{files.ErrIsFolder, h2.FailedPrecondition, "conflict"},
+	{files.ErrNoFolder, h2.FailedPrecondition, "conflict"},
+	{archive.ErrFormat, h2.InvalidArgument, "bad-data"},
+	{sockets.ErrAddress, h2.InvalidArgument, "usage"},
+	{os.ErrNotExist, h2.NotFound, "not-found"},
+	{unix.ENOTDIR, h2.NotFound, "not-found"},
+	{unix.ECONNREFUSED, h2.FailedPrecondition, "unavailable"},
+	{unix.ETIMEDOUT, h2.FailedPrecondition, "timeout"},
+	{unix.EEXIST, h2.AlreadyExists, "exists"},
+	{unix.ENOSPC, h2.ResourceExhausted, "no-space"},
+	{unix.EDQUOT, h2.ResourceExhausted, "no-space"},
+	{unix.EROFS, h2.PermissionDenied, "denied"},
+	{unix.EACCES, h2.PermissionDenied, "denied"},
+	{unix.EPERM, h2.PermissionDenied, "denied"},
+	{stream.ErrStopped, h2.FailedPrecondition, "cancelled"},
+	{output.ErrStopped, h2.FailedPrecondition, "cancelled"},
+}
+
+func codeOf(err error) (h2.Code, string) {
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			return k.code, k.kind
+		}
+	}
+	return h2.Internal, ""
 }
 
 func (s *Server) process(id string) (*process.Process, error) {
@@ -129,6 +207,21 @@ func (s *Server) process(id string) (*process.Process, error) {
 		return p, nil
 	}
 	return nil, &h2.Status{Code: h2.NotFound, Kind: "not-found", Message: fmt.Sprintf("no process %q in the guest", id)}
+}
+
+// followed finds a process or a stream.
+func (s *Server) followed(id string) (followed, error) {
+	s.mu.Lock()
+	found := s.streams[id]
+	s.mu.Unlock()
+	if found != nil {
+		return found, nil
+	}
+	p, err := s.process(id)
+	if err != nil { // a nil pointer would not be a nil interface
+		return nil, err
+	}
+	return p, nil
 }
 
 func (s *Server) container(id string) (*container.Container, error) {
@@ -144,10 +237,11 @@ func (s *Server) container(id string) (*container.Container, error) {
 func (s *Server) reserve(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, taken := s.processes[id]; taken {
+	_, taken := s.processes[id]
+	if _, isStream := s.streams[id]; taken || isStream {
 		return &h2.Status{Code: h2.AlreadyExists, Kind: "exists", Message: fmt.Sprintf("the process %q exists already", id)}
 	}
-	if len(s.processes) >= maxProcesses {
+	if len(s.processes)+len(s.streams) >= maxProcesses {
 		return &h2.Status{Code: h2.ResourceExhausted, Kind: "too-large", Message: fmt.Sprintf("more than %d processes", maxProcesses)}
 	}
 	s.processes[id] = nil

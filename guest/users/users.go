@@ -91,6 +91,21 @@ func findUser(passwd, user string) (userEntry, bool) {
 	return userEntry{}, false
 }
 
+// Names are the users of a passwd file by their numbers; the first one of a number counts.
+func Names(passwd string) map[uint32]string {
+	names := make(map[uint32]string)
+	for line := range strings.Lines(passwd) {
+		fields := strings.Split(strings.TrimSpace(line), ":")
+		if len(fields) < 3 || len(fields[0]) == 0 || len(fields[0]) > 32 {
+			continue
+		}
+		if uid, ok := number(fields[2]); ok && names[uid] == "" {
+			names[uid] = fields[0]
+		}
+	}
+	return names
+}
+
 func findGroup(group, name string) (uint32, bool) {
 	for line := range strings.Lines(group) {
 		if fields := strings.Split(strings.TrimSpace(line), ":"); len(fields) >= 3 && fields[0] == name {

@@ -165,11 +165,15 @@ export class GuestClient {
   /**
    * The output from an offset on, and the exit. Pulled: what is not asked for stays in the guest,
    * and the process waits when the guest's buffer is full.
+   *
+   * @param ended Called when a stream's output is over while its input is still taken: the other side
+   * of a connection has closed one direction.
    */
   async *output(
     processId: string,
     from: number,
     signal?: AbortSignal,
+    ended?: () => void,
   ): AsyncGenerator<OutputEvent, void> {
     const request = { processId, fromOffset: BigInt(from) };
     const method = Guest.method.output;
@@ -181,6 +185,10 @@ export class GuestClient {
       let expected = from;
       for (let bytes; (bytes = await call.next());) {
         const event = outputOf(fromBinary(OutputEventSchema, bytes), expected);
+        if (event === "end") {
+          ended?.();
+          continue;
+        }
         yield event;
         if (event.kind === "exit") return;
         expected = event.offset + event.data.length;

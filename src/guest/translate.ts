@@ -77,8 +77,9 @@ export function exitOf(exit: Exit): GuestExit {
 }
 
 /** @param expected Offset of the next byte: a guest that goes back would double bytes. */
-export function outputOf({ event }: Event, expected: number): OutputEvent {
+export function outputOf({ event }: Event, expected: number): OutputEvent | "end" {
   if (event.case === "exit") return exitOf(event.value);
+  if (event.case === "end") return "end";
   if (event.case !== "data") throw bad("an output event");
   const { stream, offset, data } = event.value;
   if (stream !== 1 && stream !== 2) throw bad("a stream");

@@ -259,6 +259,8 @@ export interface ContainerSpec {
     /** Some of `rwm`. */
     readonly access: string;
   }[];
+  /** Sockets that the first process finds. */
+  readonly listeners?: readonly ListenSpec[];
   readonly privileged?: boolean;
   readonly hostname?: string;
   readonly hosts?: readonly { readonly address: string; readonly names: readonly string[] }[];

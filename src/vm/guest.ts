@@ -38,8 +38,16 @@ export interface Guest {
   readonly bootSteps: readonly GuestStep[];
   startContainer(request: StartContainer): Promise<StartedProcess>;
   startProcess(containerId: string, process: GuestProcess): Promise<StartedProcess>;
-  /** Ends after the exit. Pulled: what is not asked for stays in the guest. */
-  output(processId: string, from: number, signal?: AbortSignal): AsyncIterable<OutputEvent>;
+  /**
+   * Ends after the exit. Pulled: what is not asked for stays in the guest. `ended` is called when a
+   * stream's output is over before the stream is.
+   */
+  output(
+    processId: string,
+    from: number,
+    signal?: AbortSignal,
+    ended?: () => void,
+  ): AsyncIterable<OutputEvent>;
   acknowledge(processId: string, offset: number): Promise<void>;
   /** @returns The offset of the next byte that is wanted. */
   writeInput(processId: string, input: InputPiece): Promise<number>;
@@ -155,6 +163,8 @@ export interface StartContainer {
     readonly destination: string;
     readonly access: string;
   }[];
+  /** Sockets that the first process finds. */
+  readonly listeners?: readonly ListenSpec[];
   readonly privileged?: boolean;
   readonly hostname: string;
   readonly hosts: readonly { readonly address: string; readonly names: readonly string[] }[];

@@ -21,10 +21,10 @@ async function output(program: string, args: string[]): Promise<string> {
   return new TextDecoder().decode(stdout).trim();
 }
 
-/** Builds, or finds, what a guest of `arch` boots from. */
+/** Builds, or finds, what a guest of `arch` boots from. `CTR_KERNEL_<ARCH>` names another kernel. */
 export async function bootFiles(arch: Arch): Promise<{ kernel: string; disk: string }> {
   const [kernel, disk] = await Promise.all([
-    output("kernel/build", [arch]),
+    Deno.env.get(`CTR_KERNEL_${arch.toUpperCase()}`) || output("kernel/build", [arch]),
     output("guest/build", [arch]),
   ]);
   return { kernel, disk };

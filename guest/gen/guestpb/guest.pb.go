@@ -211,6 +211,7 @@ type StartContainerRequest struct {
 	Init          bool
 	Devices       []*Device
 	Privileged    bool
+	Listeners     []*ListenRequest
 }
 
 // Append appends the encoded message to b.
@@ -260,6 +261,9 @@ func (m *StartContainerRequest) Append(b []byte) []byte {
 	}
 	if m.Privileged {
 		b = wire.AppendVarint(b, 16, 1)
+	}
+	for _, v := range m.Listeners {
+		b = wire.AppendMessage(b, 17, v)
 	}
 	return b
 }
@@ -315,6 +319,10 @@ func (m *StartContainerRequest) Decode(data []byte) error {
 			m.Devices = append(m.Devices, v)
 		case 16:
 			m.Privileged = r.Varint() != 0
+		case 17:
+			v := new(ListenRequest)
+			r.Message(v)
+			m.Listeners = append(m.Listeners, v)
 		default:
 			r.Skip()
 		}
