@@ -67,6 +67,10 @@ export const DOCUMENTS: Readonly<Record<string, Document>> = {
   },
   "system-version": {
     schema: z.array(z.strictObject({ component: z.string(), version: z.string() })),
+    printedBy: "ctr system version --format json",
+  },
+  version: {
+    schema: z.strictObject({ deno: z.string(), version: z.string() }),
     printedBy: "ctr version --format json",
   },
   progress: { schema: Progress, printedBy: "--progress json, a line each on standard error" },

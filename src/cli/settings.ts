@@ -86,20 +86,20 @@ export function sysctls(texts: readonly string[]): Record<string, string> {
   }));
 }
 
-const CAPABILITIES = new Set(
+/** As `--cap-add` takes them. */
+export const REGISTERED_CAPABILITIES: readonly string[] =
   ("AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE " +
     "DAC_READ_SEARCH FOWNER FSETID IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN " +
     "MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW PERFMON SETFCAP SETGID " +
     "SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE " +
-    "SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM").split(" "),
-);
+    "SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM").split(" ");
 
 /** Any case, with or without `CAP_`; as the kernel spells them, or `ALL`. */
 export function capabilities(flag: string, texts: readonly string[]): string[] {
   return texts.map((text) => {
     const name = text.toUpperCase().replace(/^CAP_/, "");
     if (name === "ALL") return "ALL";
-    if (CAPABILITIES.has(name)) return `CAP_${name}`;
+    if (REGISTERED_CAPABILITIES.includes(name)) return `CAP_${name}`;
     throw usage(`cannot use ${flag} "${text}": there is no such capability`);
   });
 }

@@ -24,6 +24,7 @@ async function homeWithLists(): Promise<TestHome> {
     });
   }
   home.engine.on("GET /v1/images/inspect?ref=alpine%3A3", () => image("alpine:3"));
+  home.engine.on("GET /v1/volumes", () => [{ id: "data", configuration: { name: "data" } }]);
   home.engine.on("GET /v1/volumes/data", () => ({ id: "data", configuration: { name: "data" } }));
   home.engine.on("GET /v1/containers/nope", () => {
     throw refusal("not-found", "no");
@@ -96,6 +97,18 @@ Deno.test("lists", async () => {
       "__complete -- run --pul",
       "__complete -- run --pull ",
       "__complete -- ls --format ",
+      "__complete -- run --restart on",
+      "__complete -- run --restart=un",
+      "__complete -- run -itv ",
+      "__complete -- run --stop-signal SIGU",
+      "__complete -- run --cap-add=SYS_T",
+      "__complete -- volume inspect ",
+      "__complete -- inspect ",
+      "__complete -- cp ",
+      "__complete -- tag al",
+      "__complete -- ls --filter s",
+      "__complete -- exec web ",
+      "__complete -- completion ",
     ]
   ) {
     const words = line.split(" ").map((word) => word.replaceAll("|", " "));

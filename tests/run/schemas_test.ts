@@ -18,7 +18,8 @@ const PRINTED: readonly (readonly [command: string, schema: string])[] = [
   ["registry ls --format json", "logins"],
   ["system status --format json", "system-status"],
   ["system df --format json", "system-df"],
-  ["version --format json", "system-version"],
+  ["system version --format json", "system-version"],
+  ["version --format json", "version"],
 ];
 
 vmTest("what commands print as JSON fits the published schemas", async (t) => {
