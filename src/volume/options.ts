@@ -46,8 +46,9 @@ export function readOptions(
 
 /** Whole blocks. @throws {CtrError} `usage` outside the limits. */
 function readSize(text: string): number {
-  const bytes = Math.ceil(parseSize(text) / BLOCK) * BLOCK;
-  if (bytes < LEAST_BYTES || bytes > MOST_BYTES) throw wrongSize(text, LEAST_BYTES);
+  const wanted = parseSize(text);
+  const bytes = Math.ceil(wanted / BLOCK) * BLOCK;
+  if (wanted < LEAST_BYTES || bytes > MOST_BYTES) throw wrongSize(text, LEAST_BYTES);
   return bytes;
 }
 

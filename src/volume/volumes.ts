@@ -136,7 +136,8 @@ export class Volumes implements VolumeStore {
 
   async ensure(request: EnsureVolume) {
     const { name, user } = request;
-    if (name !== undefined) await this.#making.get(name)?.catch(() => {});
+    const making = name === undefined ? undefined : this.#making.get(name);
+    if (making) await making.catch(() => {}); // else nothing may come in between
     const existing = name === undefined ? undefined : this.#records.get(name);
     if (existing) checkAgrees(existing, request.options ?? {});
     const config = existing ?? await this.create(request);
