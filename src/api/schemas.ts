@@ -277,6 +277,7 @@ export const Progress = z.discriminatedUnion("kind", [
       "waiting",
       "downloading",
       "unpacking",
+      "converting",
       "uploading",
       "mounted",
       "done",

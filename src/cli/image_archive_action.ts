@@ -112,8 +112,10 @@ async function saveInPlace(
   try {
     (await Deno.open(temporary, { write: true, createNew: true })).close();
   } catch (error) {
-    const fact = error instanceof Error ? error.message : String(error);
-    throw new CtrError("denied", `cannot write "${path}": ${fact}`, { cause: error });
+    const missing = error instanceof Deno.errors.NotFound;
+    const fact = missing ? "there is no such folder" : "it may not be written to";
+    const code = missing ? "not-found" : "denied";
+    throw new CtrError(code, `cannot write "${path}": ${fact}`, { cause: error });
   }
   try {
     await engine.post(`/images/save?${await localQuery(temporary)}`, request, {});

@@ -137,7 +137,7 @@ async function convertLayer(
   if (known) return { ...known, mediaType };
   const written = await recompress(store, layer, compression, lease, {
     signal: options.signal,
-    onBytes: (bytes) => tell("unpacking", bytes),
+    onBytes: (bytes) => tell("converting", bytes),
   });
   tell("done", layer.size);
   const made = { mediaType, ...written };

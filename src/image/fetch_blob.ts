@@ -28,13 +28,14 @@ export interface FetchOptions {
  */
 export async function fetchBlob(
   content: ContentStore,
-  registry: Pick<Registry, "blob"> & Partial<Pick<Registry, "distrustMirrors">>,
+  registry: Pick<Registry, "blob"> & Partial<Pick<Registry, "mayMirror" | "distrustMirrors">>,
   blob: BlobSize,
   options: FetchOptions,
 ): Promise<void> {
   const partial = content.paths.partial(blob.digest);
   const present = await fileSize(partial) ?? 0;
   const offset = present <= blob.size ? present : 0;
+  const mirrored = registry.mayMirror?.(options.reference) ?? false;
   try {
     await fetchFrom(content, registry, blob, offset, options);
   } catch (error) {
@@ -42,8 +43,8 @@ export async function fetchBlob(
     await removeIfThere(partial);
     if (!isCtrError(error, "bad-data")) throw error;
     // The bytes from last time, or a mirror's, may be what is wrong, and the registry may be right.
-    const mirrored = registry.distrustMirrors?.(options.reference) ?? false;
     if (offset === 0 && !mirrored) throw error;
+    registry.distrustMirrors?.(options.reference);
     try {
       await fetchFrom(content, registry, blob, 0, options);
     } catch (again) {

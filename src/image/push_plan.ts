@@ -97,6 +97,6 @@ function missing(shown: string, { platform, annotations }: Descriptor): CtrError
     ? "an attestation of it"
     : "a part of it";
   return new CtrError("not-found", `cannot push "${shown}": ${part} is not here`, {
-    hint: `fetch it with "ctr image pull --all-platforms ${shown}", or push one with --platform`,
+    hint: "pull it with --all-platforms where it came from, or push one with --platform",
   });
 }

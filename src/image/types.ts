@@ -78,6 +78,7 @@ export type LayerPhase =
   | "waiting"
   | "downloading"
   | "unpacking"
+  | "converting"
   | "uploading"
   | "mounted"
   | "done"
