@@ -148,11 +148,13 @@ class Client implements Registry {
     });
   }
 
-  distrustMirrors({ domain }: Reference): boolean {
+  mayMirror(reference: Reference): boolean {
+    return this.#endpoints(reference, {}).length > 1;
+  }
+
+  distrustMirrors({ domain }: Reference): void {
     const { mirrors } = this.#transport.connections.settings(domain);
-    const trusted = mirrors.filter(({ host }) => !this.#avoided.has(host));
-    for (const { host } of trusted) this.#avoided.add(host);
-    return trusted.length > 0;
+    for (const { host } of mirrors) this.#avoided.add(host);
   }
 
   #endpoints({ domain }: Reference, { scheme }: CallOptions): Endpoint[] {

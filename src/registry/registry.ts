@@ -63,12 +63,10 @@ export interface Registry {
     mediaType: string,
     options?: CallOptions,
   ): Promise<{ readonly linksSubject: boolean }>;
-  /**
-   * Leaves out the mirrors of a registry from now on, because what came from them was wrong.
-   *
-   * @returns False if there was none to leave out.
-   */
-  distrustMirrors(reference: Reference): boolean;
+  /** Whether what is pulled may come from a mirror. */
+  mayMirror(reference: Reference): boolean;
+  /** Leaves out the mirrors of a registry from now on, because what came from them was wrong. */
+  distrustMirrors(reference: Reference): void;
   /**
    * Asks for the API's version, to try a login.
    *

@@ -25,8 +25,10 @@ export class FakeRegistry implements AsyncDisposable {
   #server: Deno.HttpServer<Deno.NetAddr>;
   #abort = new AbortController();
 
-  constructor() {
+  /** @param tls PEM, for HTTPS. */
+  constructor(tls?: { readonly cert: string; readonly key: string }) {
     this.#server = Deno.serve({
+      ...tls,
       hostname: "127.0.0.1",
       port: 0,
       signal: this.#abort.signal,
