@@ -6,6 +6,8 @@ import { EngineGone } from "./errors.ts";
 import { connectSocket } from "./http.ts";
 
 const READY_MS = 10_000;
+/** What the system needs to take a killed process apart. */
+const DYING_MS = 5000;
 
 /** The engine of this home, if it runs. */
 export async function runningEngine(home: string): Promise<EngineClient | undefined> {
@@ -21,16 +23,9 @@ export async function runningEngine(home: string): Promise<EngineClient | undefi
  * @throws {CtrError} `timeout` or `unavailable` with the last line of its log.
  */
 export async function startedEngine(home: string): Promise<EngineClient> {
-  const running = await runningEngine(home);
-  if (running === undefined) return await start(home);
-  let told: { api?: unknown; version?: unknown };
-  try {
-    told = await running.get("/version") as typeof told;
-  } catch (error) {
-    if (error instanceof EngineGone) return await start(home); // it was about to end
-    throw error;
-  }
-  const { api, version } = told;
+  const found = await livingEngine(home);
+  if (found === undefined) return await start(home);
+  const { engine: running, api, version } = found;
   if (api === API_VERSION) return running;
   const { running: containers } = await running.get("/status") as { running?: unknown };
   if (containers !== 0) {
@@ -43,6 +38,27 @@ export async function startedEngine(home: string): Promise<EngineClient> {
   await running.post("/shutdown", {}, {});
   await untilGone(`${home}/${ENGINE_SOCKET}`);
   return await start(home);
+}
+
+interface LivingEngine {
+  readonly engine: EngineClient;
+  readonly api: unknown;
+  readonly version: unknown;
+}
+
+/** The engine that answers. One that was killed takes connections for a moment longer. */
+async function livingEngine(home: string): Promise<LivingEngine | undefined> {
+  for (const until = performance.now() + DYING_MS;;) {
+    const engine = await runningEngine(home);
+    if (engine === undefined) return undefined;
+    try {
+      const { api, version } = await engine.get("/version") as Omit<LivingEngine, "engine">;
+      return { engine, api, version };
+    } catch (error) {
+      if (!(error instanceof EngineGone) || performance.now() > until) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
 }
 
 /** Starts the engine unless another process did so meanwhile. */

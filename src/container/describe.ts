@@ -68,7 +68,7 @@ export async function describe(
         ? [{ network: config.network, ipv4Address: `${network.address}/${network.prefix}` }]
         : [],
       ...(exit && { exit: exitObject(exit) }),
-      ...(health && { health }),
+      ...(health && state !== "starting" && { health }), // of the run before
       ...(restart && { restart }),
       ...(upperBytes !== undefined && { upperBytes }),
     },
