@@ -45,6 +45,14 @@ const Schema = z.strictObject({
     /** Size of an archive that is loaded. */
     archive_size: size.optional(),
   }).default({}),
+  mounts: z.strictObject({
+    /** Whether a guest is told what the host changes in the folders that it shares. */
+    watch: z.boolean().optional(),
+    /** Folders of each shared one that are watched for that. */
+    watch_folders: z.int().min(1).max(1_000_000).optional(),
+    /** "auto" is "virtiofs" where virtiofsd can run, else "9p". */
+    transport: z.enum(["auto", "virtiofs", "9p"]).optional(),
+  }).default({}),
   registry: z.strictObject({
     /** Where images come from that name no host. */
     domain: z.string().min(1).optional(),

@@ -55,7 +55,9 @@ export function parseToml<T extends z.ZodType>(
     const key = issue.keys[0]!;
     throw unknownKey(name, path === "" ? key : `${path}.${key}`, keys);
   }
-  throw bad(name, `${path}: ${issue.message.replace(/^Invalid input: /, "")}`);
+  // What is wrong with a key is told one level down.
+  const inner = issue.code === "invalid_key" ? issue.issues[0] ?? issue : issue;
+  throw bad(name, `${path}: ${inner.message.replace(/^Invalid input: /, "")}`);
 }
 
 /** A part of a path as TOML wants it: a host has dots, so it stands in quotes. */

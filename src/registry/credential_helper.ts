@@ -41,7 +41,8 @@ export async function askHelper(
     );
   } catch (cause) {
     if (cause instanceof CtrError) throw cause;
-    throw new CtrError("denied", `cannot ask ${program} for credentials: it failed`, { cause });
+    // Without its cause: the words of a parser quote what it read, which is secrets.
+    throw new CtrError("denied", `cannot ask ${program} for credentials: it failed`);
   }
 }
 
