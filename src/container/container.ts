@@ -14,6 +14,7 @@ import type { Context, Folders } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
 import { endLive, kill, remove, stop } from "./ending.ts";
 import { endedProcess } from "./ended_process.ts";
+import { ContainerFiles } from "./files/container_files.ts";
 import type { Gate } from "./gate.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { Live } from "./live.ts";
@@ -29,6 +30,7 @@ import { wrongState } from "./wrong_state.ts";
 export class Container {
   readonly #context: Context;
   readonly #life: Lifetime;
+  #files: ContainerFiles | undefined;
   #adopted: Promise<void> | undefined;
 
   /** @param gate Through which it passes when its policy starts it. */
@@ -67,6 +69,7 @@ export class Container {
       vm: live?.vm.vm,
       health: live?.health?.health,
       upper: options.size ? folders.upper : undefined,
+      home: this.#context.home,
     });
   }
 
@@ -276,8 +279,18 @@ export class Container {
   }
 
   /** Does `work` while nothing else changes its life. */
-  exclusive<T>(work: () => Promise<T>): Promise<T> {
+  exclusive<T>(work: (asked: Promise<void>) => Promise<T>): Promise<T> {
     return this.#life.mutex.run(work);
+  }
+
+  /** What is on its disks, whether it runs or not. */
+  get files(): ContainerFiles {
+    return this.#files ??= new ContainerFiles(this.#context, this);
+  }
+
+  /** True while its files are looked at through a VM that runs nothing of its own. */
+  get hasHelper(): boolean {
+    return this.#files?.hasHelper ?? false;
   }
 
   /** The run whose log is being written, for those who follow it. */
@@ -316,6 +329,7 @@ export class Container {
 
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
+    this.#files?.release();
     this.#life.release();
   }
 

@@ -19,6 +19,8 @@ export interface Context {
   readonly log: Log;
   readonly logLimits: LogLimits;
   readonly defaults: () => Promise<Defaults>;
+  /** Folders of each bind mount in which changes by the host are told to the guest; 0: none. */
+  readonly watchFolders: number;
   /** Capacity of a container's writable disk. Default `UPPER_BYTES`. */
   readonly diskBytes?: number | undefined;
   /** Called after each start, end and removal. */

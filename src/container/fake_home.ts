@@ -72,6 +72,7 @@ export class Home implements AsyncDisposable {
       hypervisor: this.hypervisor,
       connect: (vm) => Promise.resolve(this.#guest(vm.id).connect()),
       log: SILENT,
+      watchFolders: 0,
       logLimits: { segmentBytes: 100_000, segments: 3 },
       defaults: () => Promise.resolve({ cpus: 1, memoryBytes: 256 * 1024 * 1024 }),
       onChange: () => {},

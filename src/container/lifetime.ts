@@ -8,6 +8,7 @@ import { eraseContainer } from "./erase.ts";
 import { containerEvent } from "./container_events.ts";
 import { lostExit } from "./exit.ts";
 import type { Gate } from "./gate.ts";
+import { HostLinks, hostSocketsOf } from "./host_links.ts";
 import { planOf } from "./health_plan.ts";
 import { UNKNOWN_HEALTH } from "./health_watch.ts";
 import { Live } from "./live.ts";
@@ -34,6 +35,7 @@ export class Lifetime {
   readonly restarts: Restarts;
   readonly #context: Context;
   #live: Live | undefined;
+  #links: HostLinks | undefined;
   #starting = false;
   #removed = false;
   /** Replaced at each start: who waits for an end waits for the one to come. */
@@ -110,10 +112,11 @@ export class Lifetime {
       const record = this.record!;
       const run = record.run + 1;
       const notice = this.#context.hypervisor.notice().catch(() => undefined);
-      const { vm, startedMs } = await startVm(this.#context, record, watch, () => {
+      const { vm, startedMs, links } = await startVm(this.#context, record, watch, () => {
         this.#context.records.update(this.id, { run });
       });
       this.#exited = Promise.withResolvers();
+      this.#links = links;
       this.#began(run, startedMs, by);
       this.#live = this.#join(vm, run);
       this.emit("start");
@@ -236,6 +239,7 @@ export class Lifetime {
     if (live.discard) await live.vm.kill();
     else if (!live.vm.gone) await live.vm.shutdown(0);
     live.log[Symbol.dispose]();
+    await this.#links?.end();
     this.#context.volumes.detach(this.id);
     if (live.discard) await this.erase({ volumes: true });
     else await removeFolder(this.folders.vm);
@@ -258,6 +262,7 @@ export class Lifetime {
     await live.kill();
     this.#exited.resolve(await live.main.exit);
     live.log[Symbol.dispose]();
+    await this.#links?.end();
     this.#context.volumes.detach(this.id);
   }
 
@@ -301,12 +306,15 @@ export class Lifetime {
       const live = this.#join(vm, run, { inputTaken: main.inputOffset });
       live.main.begin();
       await live.adopt(processes);
+      this.#links = new HostLinks(this.#context, vm, config);
+      await this.#links.adopt(processes.map(({ processId }) => processId));
       this.#live = live;
       live.begin();
       return;
     }
     if (vm && main) await vm.shutdown(0); // its end was seen: the guest has only to write it down
     else await vm?.kill();
+    await hostSocketsOf(this.#context, this.id).remove();
     await removeFolder(this.folders.vm);
     await this.#settle();
   }
@@ -332,6 +340,7 @@ export class Lifetime {
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
     this.restarts.release();
+    this.#links?.release();
     this.#live?.release();
   }
 }

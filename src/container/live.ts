@@ -9,6 +9,7 @@ import { LiveProcess } from "./live_process.ts";
 import { type LogLimits, LogWriter } from "./log_writer.ts";
 import { endProbe, isProbe } from "./probe.ts";
 import { SIGKILL, signalName } from "./signals.ts";
+import { isSocketStream } from "./sockets/plan.ts";
 import type { ContainerConfig } from "./types.ts";
 
 /** A guest that cannot kill a process within this is ended itself. */
@@ -74,7 +75,9 @@ export class Live {
   /** Takes over what an earlier engine left in the guest. */
   async adopt(processes: readonly GuestProcessState[]): Promise<void> {
     const others = processes.filter(({ processId }) => processId !== this.#id);
-    this.execs.adopt(others.filter(({ processId }) => !isProbe(processId)));
+    this.execs.adopt(
+      others.filter(({ processId }) => !isProbe(processId) && !isSocketStream(processId)),
+    );
     for (const { processId } of others) {
       if (isProbe(processId)) endProbe(this.vm.guest, processId);
     }

@@ -12,13 +12,16 @@ import { type Context, foldersOf } from "./context.ts";
 import { UPPER_BYTES } from "./defaults.ts";
 import { isKept } from "./files/kept_upper.ts";
 import { networkPlan, startRequest } from "./guest_request.ts";
+import { HostLinks } from "./host_links.ts";
 import { attachMounts } from "./mounts/attach.ts";
+import { listenSpecs } from "./sockets/plan.ts";
 import type { ContainerRecord } from "./types.ts";
 
 export interface StartedVm {
   readonly vm: RunningVm;
   /** When the first process began, Unix milliseconds. */
   readonly startedMs: number;
+  readonly links: HostLinks;
 }
 
 /**
@@ -62,23 +65,28 @@ export async function startVm(
   boot.running.catch(() => {}); // awaited below
   spawned();
   const vm = await boot.running;
+  const links = new HostLinks(context, vm, config);
   try {
+    await links.publish();
     const began = now();
     const guestMounts = mounts.guestMounts(vm.vm.shareMounts);
     const request = startRequest(config, image.layerDisks.length, guestMounts);
-    const started = await vm.guest.startContainer(request);
+    const listeners = await listenSpecs(config);
+    const started = await vm.guest.startContainer({ ...request, listeners });
     watch.add("process", began, now(), named(started.steps));
-    return { vm, startedMs: started.atMs };
+    links.begin();
+    return { vm, startedMs: started.atMs, links };
   } catch (error) {
+    await links.end();
     await vm.kill();
     throw error;
   }
 }
 
 /**
- * A container that has never run and got no files has nothing to lose, so its disk is made anew: it is always whole. The
- * journal is not for crashes alone: without one a guest whose host's disk is full goes on writing and
- * is never told.
+ * A container that has never run and got no files has nothing to lose, so its disk is made anew: it is
+ * always whole. The journal is not for crashes alone: without one a guest whose host's disk is full goes
+ * on writing and is never told.
  */
 async function prepareUpper(
   record: ContainerRecord,

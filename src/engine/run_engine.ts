@@ -38,6 +38,8 @@ const GIB = 1024 ** 3;
 const LOCK_MS = 5000;
 /** What killed processes left in the image store is removed when the first requests are served. */
 const SWEEP_MS = 5000;
+/** Of each mount, which cost the host's kernel about a kilobyte each. */
+const WATCH_FOLDERS = 16_384;
 /** How far guests' clocks may run away. */
 const CLOCK_MS = 60_000;
 
@@ -87,6 +89,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   const hypervisor = options.hypervisor ?? chooseHypervisor({
     stateFolder: join(home, "run"),
     accelerator: accelerator as "auto",
+    shares: config.mounts.transport ?? "auto",
   });
   const db = openState(home);
   const eventDb = openEventState(home);
@@ -126,6 +129,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       memoryBytes: config.container.memory ?? GIB,
     }),
     diskBytes: config.container.disk,
+    watchFolders: config.mounts.watch === false ? 0 : config.mounts.watch_folders ?? WATCH_FOLDERS,
     onChange: () => idle.touch(),
     events,
   });

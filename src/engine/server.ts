@@ -5,7 +5,7 @@ import type { Containers } from "../container/mod.ts";
 import { ENGINE_SOCKET } from "../api/mod.ts";
 import { CtrError, isCtrError, type Log } from "../core/mod.ts";
 import { shortSocketPath } from "../host/mod.ts";
-import { closeOnExec } from "./close_on_exec.ts";
+import { closeOnExec } from "../host/mod.ts";
 import { readAttach, serveAttach } from "./attach.ts";
 import { errorBody, httpStatus } from "./http_errors.ts";
 import type { Idle } from "./idle.ts";

@@ -6,6 +6,7 @@
 export { findAsset } from "./assets.ts";
 export type { Asset } from "./assets.ts";
 export { cacheFolder, configFile, ctrHome } from "./paths.ts";
+export { closeOnExec } from "./close_on_exec.ts";
 export { bootId, footprintBytes, isAlive, processStart } from "./process_facts.ts";
 export { processesBelow } from "./processes_below.ts";
 export type { ProcessBelow } from "./processes_below.ts";
@@ -23,3 +24,5 @@ export {
 } from "./facts.ts";
 export { cloneFile } from "./clone_file.ts";
 export { HeldFolder } from "./held_folder.ts";
+export { watchFolder } from "./watch_folder.ts";
+export type { FolderChange, FolderWatch, WatchOptions } from "./watch_folder.ts";

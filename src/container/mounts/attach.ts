@@ -63,7 +63,8 @@ export async function attachMounts(
   }
 }
 
-function tagOf(at: number): string {
+/** Of the mount number `at` of a container. */
+export function tagOf(at: number): string {
   return `mount${at}`;
 }
 

@@ -1,5 +1,5 @@
-import type { Server } from "node:http";
-import { hostSystem } from "../host/mod.ts";
+import type { Server } from "node:net";
+import { hostSystem } from "./facts.ts";
 
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
