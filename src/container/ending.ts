@@ -81,7 +81,7 @@ export async function remove(
   const { force, volumes } = options;
   if (force) await stayStopped(life);
   if (life.live && (life.live.ended || force)) { // what its guest would still write goes with it
-    await life.live.kill();
+    await life.live.discardVm();
   }
   await life.mutex.run(async () => {
     if (life.removed) return;

@@ -188,6 +188,7 @@ export class Lifetime {
     live.health?.hold();
     live.ended = exit;
     if (this.#removed) return;
+    this.#context.volumes.ending(this.id);
     const leaves = this.record!.config.autoRemove && !live.again;
     live.discard = leaves && lingerMs === 0;
     if (!live.discard) this.#recordEnd(live, exit);
@@ -236,7 +237,7 @@ export class Lifetime {
   /** Ends the VM of a container that has ended. The caller has the mutex. */
   async #tidy(live: Live): Promise<void> {
     if (this.#live !== live || this.#removed) return;
-    if (live.discard) await live.vm.kill();
+    if (live.discard) await live.discardVm();
     else if (!live.vm.gone) await live.vm.shutdown(0);
     live.log[Symbol.dispose]();
     await this.#links?.end();
@@ -259,7 +260,7 @@ export class Lifetime {
 
   /** Ends its VM at once, whatever it does. The caller has the mutex and erases it then. */
   async end(live: Live): Promise<void> {
-    await live.kill();
+    await live.discardVm();
     this.#exited.resolve(await live.main.exit);
     live.log[Symbol.dispose]();
     await this.#links?.end();

@@ -10,6 +10,7 @@ import { type LogLimits, LogWriter } from "./log_writer.ts";
 import { endProbe, isProbe } from "./probe.ts";
 import { SIGKILL, signalName } from "./signals.ts";
 import { isSocketStream } from "./sockets/plan.ts";
+import { writesOutside } from "./outside_writes.ts";
 import type { ContainerConfig } from "./types.ts";
 
 /** A guest that cannot kill a process within this is ended itself. */
@@ -46,6 +47,7 @@ export class Live {
   /** Stops that are under way. */
   stopping = 0;
   readonly #id: string;
+  readonly #writesOutside: () => boolean;
   #paused = false;
   #killed = false;
 
@@ -53,6 +55,7 @@ export class Live {
   constructor(vm: RunningVm, config: () => ContainerConfig, options: LiveOptions) {
     const { run, logs, limits, inputTaken, startedMs, onProbe } = options;
     const { id, health } = config();
+    this.#writesOutside = () => writesOutside(config());
     this.vm = vm;
     this.#id = id;
     this.log = new LogWriter(logs, run, limits);
@@ -139,6 +142,14 @@ export class Live {
     this.#killed = true;
     this.health?.hold();
     await this.vm.kill();
+  }
+
+  /** As `kill()`, for a container that goes with its files: what it has written elsewhere stays. */
+  async discardVm(): Promise<void> {
+    if (!this.#writesOutside() || this.vm.gone) return await this.kill();
+    this.#killed = true;
+    this.health?.hold();
+    await this.vm.shutdown(0);
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */

@@ -1,5 +1,8 @@
-import { CtrError } from "../core/mod.ts";
+import { CtrError, withDeadline } from "../core/mod.ts";
 import type { VolumeUser } from "./types.ts";
+
+/** A guest that writes down what it has gets 20 s for it, and its VM 5 more to end. */
+const ENDING_MS = 30_000;
 
 interface Hold {
   readonly user: VolumeUser;
@@ -16,6 +19,8 @@ export class Holders {
   readonly #holds = new Map<string, Map<string, Hold>>();
   /** What ctr itself does with a volume: "is being copied". */
   readonly #busy = new Map<string, string>();
+  /** Users whose VM is about to be gone. */
+  readonly #ending = new Map<string, PromiseWithResolvers<void>>();
   /** Volumes that a container is being made with. */
   readonly #reserved = new Map<string, Set<string>>();
 
@@ -72,8 +77,24 @@ export class Holders {
     return this.#reserved.values().some((names) => names.has(name));
   }
 
+  ending(userId: string): void {
+    if (!this.#ending.has(userId)) this.#ending.set(userId, Promise.withResolvers());
+  }
+
+  /** Waits for users of a volume that are ending; for those that do not end, no longer than they may. */
+  async settled(name: string): Promise<void> {
+    const ends = [...this.#holds.get(name)?.keys() ?? []].flatMap((id) =>
+      this.#ending.get(id)?.promise ?? []
+    );
+    if (ends.length === 0) return;
+    await withDeadline("waiting for a VM to end", ENDING_MS, () => Promise.all(ends))
+      .catch(() => {}); // they are in the way then, and are told of
+  }
+
   /** Gives back all that a user has. */
   release(userId: string): void {
+    this.#ending.get(userId)?.resolve();
+    this.#ending.delete(userId);
     this.#reserved.delete(userId);
     for (const [name, holds] of this.#holds) {
       holds.delete(userId);
@@ -111,6 +132,7 @@ export class Holders {
     doing: string,
     work: () => Promise<T>,
   ): Promise<T> {
+    await this.settled(name);
     using _mine = this.claim(name, verb, doing);
     return await work();
   }

@@ -74,6 +74,8 @@ export interface VolumeStore {
   ): Promise<AttachedVolume>;
   /** For a VM of an earlier engine that lives: it has the volume already. */
   adopt(name: string, user: VolumeUser, options?: { readonly readonly: boolean }): void;
+  /** The VM of a user has only to end: who wants what it holds waits for that. */
+  ending(userId: string): void;
   /** Gives back all that a user holds. */
   detach(userId: string): void;
   /**

@@ -57,7 +57,6 @@ export class Volumes implements VolumeStore {
     this.#records = records;
   }
 
-  /** By name. */
   list(): VolumeConfig[] {
     return this.#records.all();
   }
@@ -150,6 +149,7 @@ export class Volumes implements VolumeStore {
     user: VolumeUser,
     { readonly }: { readonly readonly: boolean },
   ): Promise<AttachedVolume> {
+    await this.#holders.settled(name);
     const config = this.get(name, "use");
     this.#holders.take(name, user, readonly, config.type === "block");
     try {
@@ -162,6 +162,10 @@ export class Volumes implements VolumeStore {
 
   adopt(name: string, user: VolumeUser, { readonly } = { readonly: false }): void {
     this.#holders.hold(name, user, readonly);
+  }
+
+  ending(userId: string): void {
+    this.#holders.ending(userId);
   }
 
   detach(userId: string): void {
@@ -179,6 +183,7 @@ export class Volumes implements VolumeStore {
   async remove(name: string, force = false): Promise<void> {
     if (force && !this.has(name)) return;
     this.get(name, "remove");
+    await this.#holders.settled(name);
     const users = this.usersOf(name);
     if (users.length > 0 || this.#holders.isReserved(name)) {
       const names = users.map((user) => `"${user.name}"`).join(", ");
@@ -224,17 +229,14 @@ export class Volumes implements VolumeStore {
     return { removed, reclaimedBytes };
   }
 
-  /** @throws {CtrError} `not-found`. */
   async describe(name: string): Promise<Volume> {
     return await describe(this.#files, this.get(name), this.usersOf(name));
   }
 
-  /** By name. */
   async describeAll(): Promise<Volume[]> {
     return await Promise.all(this.list().map(({ name }) => this.describe(name)));
   }
 
-  /** @throws {CtrError} `not-found`. */
   measure(name: string): Promise<FileBytes> {
     return measure(this.#files, this.get(name));
   }
@@ -263,6 +265,7 @@ export class Volumes implements VolumeStore {
   async *export(name: string): AsyncGenerator<Uint8Array> {
     const config = this.get(name, "export");
     const { exportContent } = await import("./work.ts");
+    await this.#holders.settled(name);
     using _mine = this.#holders.claim(name, "export", "is being exported");
     yield* exportContent(this.#files, config);
   }

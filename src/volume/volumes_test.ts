@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import { isCtrError } from "../core/mod.ts";
 import type { Ext4Entry } from "../ext4/mod.ts";
@@ -181,6 +182,25 @@ Deno.test("a block volume has one container that writes, or several that read", 
   volumes.detach("2");
   volumes.adopt("a", TWO);
   await rejects(volumes.attach("a", ONE, { readonly: false }), "conflict", /"two" uses/);
+});
+
+Deno.test("who wants the volume of a container whose VM is ending waits for that", async () => {
+  await using home = await Home.make();
+  const volumes = await home.open();
+  await volumes.create({ name: "a", options: { size: "64m" } });
+  await volumes.attach("a", ONE, { readonly: false });
+  volumes.ending("1");
+  const order: string[] = [];
+  const attached = volumes.attach("a", TWO, { readonly: false }).then(() => order.push("attached"));
+  await new Promise((resolve) => setImmediate(resolve));
+  order.push("ended");
+  volumes.detach("1");
+  await attached;
+  assert.deepEqual(order, ["ended", "attached"]);
+  volumes.ending("2");
+  const removed = volumes.remove("a");
+  volumes.detach("2");
+  await removed;
 });
 
 Deno.test("a shared volume has any number of containers", async () => {
