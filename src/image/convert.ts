@@ -1,3 +1,5 @@
+import { z } from "zod";
+import { CtrError } from "../core/mod.ts";
 import {
   type Compression,
   type Descriptor,
@@ -7,7 +9,6 @@ import {
   MEDIA_TYPE,
   type Platform,
 } from "../oci/mod.ts";
-import { z } from "zod";
 import { withAction } from "./disk_errors.ts";
 import type { ImageManifest } from "./graph.ts";
 import type { ImageLease } from "./images.ts";
@@ -100,6 +101,11 @@ async function convertManifest(
     const kept = made.digest === layer.digest && format === "oci" ? original.layers[at] : {};
     converted.push({ ...kept, ...made });
   }
+  const isSame = format === formatOf(image, {}) &&
+    converted.every(({ digest, mediaType }, at) =>
+      digest === layers[at]!.digest && mediaType === layers[at]!.mediaType
+    );
+  if (isSame) return { ...descriptor, platform };
   const { annotations, ...rest } = original;
   const document = {
     ...rest,
@@ -114,13 +120,18 @@ async function convertManifest(
 }
 
 async function convertLayer(
-  { store, options, lease, done }: Conversion,
+  { store, options, lease, done, shown }: Conversion,
   layer: LayerBlob,
   format: Format,
 ): Promise<Pick<Descriptor, "mediaType" | "digest" | "size">> {
   const before = layerCompression(layer.mediaType);
   const compression = options.compression ?? before;
   const mediaType = TYPES[format].layers[compression];
+  if (format === "docker" && compression === "zstd" && mediaType !== layer.mediaType) {
+    throw new CtrError("unsupported", `cannot convert "${shown}": Docker's format has no zstd`, {
+      hint: "use --compression gzip, or --format oci",
+    });
+  }
   const tell = (phase: LayerPhase, current: number) =>
     options.onProgress?.({
       kind: "layer",
