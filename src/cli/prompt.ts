@@ -24,8 +24,8 @@ export async function askLine(app: App, question: string): Promise<string> {
  * The terminal is raw meanwhile, so what its driver would do is done here: erase, interrupt.
  */
 export async function askSecret(app: App, question: string): Promise<string> {
+  const restore = rawTerminal(app); // before the question: an answer may come at once
   app.stderr.write(question);
-  const restore = rawTerminal(app);
   const bytes: number[] = [];
   try {
     for await (const byte of terminalBytes()) {

@@ -3,7 +3,7 @@ import { CtrError } from "../core/mod.ts";
 import {
   checkRegistry as steps,
   type CheckStep,
-  forgetProxies,
+  forgetNetwork,
   hostOfKey,
 } from "../registry/mod.ts";
 import type { App } from "./app.ts";
@@ -23,7 +23,7 @@ export async function checkRegistry(
 ): Promise<void> {
   const host = hostOfKey(await registryOf(registry));
   const environment = registryEnvironment();
-  forgetProxies();
+  forgetNetwork();
   const home = await app.home();
   const taken: CheckStep[] = [];
   for await (const step of steps(host, { environment, home, scheme: flags.scheme })) {

@@ -5,7 +5,7 @@ import {
   callerOptions,
   credentialsOf,
   fileLoginStore,
-  forgetProxies,
+  forgetNetwork,
   hostOfKey,
   type LoginStore,
   openRegistry,
@@ -36,7 +36,7 @@ export async function login(
   const store = fileLoginStore(home);
   const { username, secret } = await ask(app, key, flags, store);
   const environment = registryEnvironment();
-  forgetProxies();
+  forgetNetwork();
   const { connections } = await callerOptions(environment, home);
   const credentials = credentialsOf(username, secret);
   const given = { name: "given", find: () => Promise.resolve(credentials) };

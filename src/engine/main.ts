@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { ENGINE_SOCKET, registryEnvironment } from "../api/mod.ts";
 import { CtrError, isCtrError } from "../core/mod.ts";
 import { ctrHome, shortSocketPath } from "../host/mod.ts";
-import { forgetProxies } from "../registry/mod.ts";
+import { forgetNetwork } from "../registry/mod.ts";
 import { type Engine, type EngineOptions, runEngine } from "./run_engine.ts";
 
 /** Between two looks at a home whose engine has just ended. */
@@ -25,7 +25,7 @@ export async function engineMain(args: readonly string[]): Promise<void> {
   const home = ctrHome();
   if (!stay && await isServed(home)) return;
   const environment = registryEnvironment();
-  forgetProxies();
+  forgetNetwork();
   const options = { home, environment, stay };
   const engine = stay ? await nextEngine(options) : await runEngine(options);
   for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -15,7 +15,7 @@ export { Connections } from "./connections.ts";
 export type { Route } from "./connections.ts";
 export { dockerCredentials } from "./auth_file.ts";
 export { credentialSources, environmentCredentials } from "./credentials.ts";
-export { forgetProxies } from "./environment.ts";
+export { forgetNetwork } from "./environment.ts";
 export { NetworkFailure } from "./failures.ts";
 export { credentialsOf, fileLoginStore } from "./login_store.ts";
 export type { Login, LoginStore } from "./login_store.ts";

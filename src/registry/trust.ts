@@ -26,7 +26,7 @@ export async function machineTrust(environment: Environment): Promise<Trust> {
   const { SSL_CERT_FILE: file, SSL_CERT_DIR } = environment;
   const folders = (SSL_CERT_DIR ?? "").split(":").filter(Boolean);
   if (!file && folders.length === 0) {
-    return { authorities: system ??= getCACertificates("system"), files: [] };
+    return { authorities: system ??= systemAuthorities(), files: [] };
   }
   const found = new Set(file ? await readAuthorities(file, "SSL_CERT_FILE") : []);
   for (const folder of folders) {
@@ -37,6 +37,15 @@ export async function machineTrust(environment: Environment): Promise<Trust> {
     }
   }
   return { authorities: [...found], files: [...(file ? [file] : []), ...folders] };
+}
+
+/** A system without a store of its own is no failure: the public authorities are built in. */
+function systemAuthorities(): string[] {
+  try {
+    return getCACertificates("system");
+  } catch {
+    return [];
+  }
 }
 
 /**
