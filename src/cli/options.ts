@@ -139,7 +139,7 @@ export function fetchOptions(command: Command): Command {
 
 export function progressOption(): Option {
   return new Option("--progress <how>", "how progress is shown")
-    .choices(["auto", "none", "plain", "tty", "json"]).default("auto");
+    .choices(["auto", "none", "plain", "tty", "ansi", "color", "json"]).default("auto");
 }
 
 export const LIST_FORMATS = ["table", "json", "yaml", "toml"];

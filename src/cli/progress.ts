@@ -7,7 +7,7 @@ import type { HttpResponse } from "./http.ts";
 import { TerminalProgress } from "./progress_terminal.ts";
 
 export interface ProgressOptions {
-  /** `--progress`: auto, none, plain, tty or json. */
+  /** `--progress`: auto, none, plain, tty (or ansi), color, json. */
   readonly how: string;
   readonly title: string;
 }
@@ -49,7 +49,8 @@ export async function followProgress(
 }
 
 function chooseView(app: App, { how, title }: ProgressOptions): ProgressView {
-  const terminal = how === "tty" || (how === "auto" && app.stderr.isTerminal);
+  if (how === "color") return new TerminalProgress(app, title, { color: true });
+  const terminal = how === "tty" || how === "ansi" || (how === "auto" && app.stderr.isTerminal);
   if (terminal) return new TerminalProgress(app, title);
   if (how === "none" || how === "json") return { show() {}, end() {} };
   return new PlainProgress(app, title);
