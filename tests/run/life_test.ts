@@ -98,7 +98,8 @@ vmTest("containers with a restart policy return after everything was killed", as
   const { status } = await until(home, "thrice", (facts) => facts.status.state === "exited");
   assertEquals(status.restart!.count, 2);
 
-  const monitors = await home.monitors();
+  let monitors = await home.monitors();
+  while (monitors.length > 1) monitors = await home.monitors(); // an end is told before its VM is gone
   for (const pid of [await home.enginePid(), ...monitors]) Deno.kill(pid, "SIGKILL");
   const back = await until(home, "always", (facts) => facts.status.state === "running");
   assertEquals(back.status.restart!.count, 1);
