@@ -21,10 +21,12 @@ async function callerHome() {
     SSL_CERT_FILE: "",
     SSL_CERT_DIR: "",
   };
+  const home = `${path}/ctr`;
   return {
     path,
+    home,
     ctr: (args: string, stdin?: string, more: Record<string, string> = {}) =>
-      runCtr(`${path}/home`, args.split(" "), {
+      runCtr(home, args.split(" "), {
         env: { ...env, ...more },
         ...(stdin !== undefined && { stdin }),
       }),
@@ -80,7 +82,7 @@ Deno.test({
         String(table),
         /^HOSTNAME +USERNAME +MODIFIED +CREATED\n\S+ +ann +DATE +DATE\n$/,
       );
-      const kept = await Deno.readTextFile(`${caller.path}/home/credentials.json`);
+      const kept = await Deno.readTextFile(`${caller.home}/credentials.json`);
       assert.ok(kept.includes("secret-word"));
     });
     await t.step("and is used, but never shown", async () => {
@@ -114,7 +116,7 @@ Deno.test({
       assert.match(stderr, /"ann" of the environment: the registry \S+ refuses the user name/);
     });
     await t.step("on a terminal both are asked for, and the password is not shown", async () => {
-      const home = `${caller.path}/home`;
+      const home = caller.home;
       const result = await onTerminal(home, ["login", host], [
         ["expect", "Username: "],
         ["send", "ann\n"],
@@ -256,7 +258,7 @@ Deno.test({
       };
       const pulled = await caller.ctr(`image pull ${reference}`, undefined, more);
       assert.equal(pulled.status, 0, pulled.stderr);
-      const log = await Deno.readTextFile(`${caller.path}/home/run/engine.log`);
+      const log = await Deno.readTextFile(`${caller.home}/run/engine.log`);
       assert.ok(!log.includes("secret-word"), log);
     } finally {
       await caller.ctr("system stop");
