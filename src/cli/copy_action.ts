@@ -8,6 +8,7 @@ import { type CopySide, type Destination, place, readSide, readSource } from "./
 import type { EngineClient } from "./engine_client.ts";
 import { usage } from "./errors.ts";
 import { parseAnswer } from "./parse_answer.ts";
+import { byteProgress } from "./progress_bytes.ts";
 import { hostError } from "./tree/host_error.ts";
 import { packTree } from "./tree/pack_tree.ts";
 import { unpackTree } from "./tree/unpack_tree.ts";
@@ -91,7 +92,10 @@ async function copyIn(
     followLink: read.isFolder || flags.followLink === true,
     note: (text) => notes.tell(text),
   });
-  await send(engine, container, placed, flags, archive);
+  {
+    using progress = byteProgress(app, flags.quiet ? "none" : "auto", `copying ${source.path}`);
+    await send(engine, container, placed, flags, progress.count(archive));
+  }
   if (!flags.quiet) app.stdout.line(`${container}:${placed.shown}`);
 }
 
@@ -213,7 +217,9 @@ async function copyOut(
   });
   const notes = new Notes(app);
   try {
-    await unpackTree(archiveBody(response), {
+    const title = `copying ${container}:${source.path}`;
+    using progress = byteProgress(app, flags.quiet ? "none" : "auto", title);
+    await unpackTree(progress.count(archiveBody(response)), {
       folder,
       name: placed.name,
       keepOwners: flags.archive === true && Deno.uid() === 0,

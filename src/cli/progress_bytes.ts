@@ -10,8 +10,11 @@ const PATIENCE_MS = 500;
 
 /** Counts what is carried, on a line of the terminal; elsewhere nothing is shown. */
 export interface ByteProgress extends Disposable {
-  add(bytes: number): void;
+  /** The same chunks; each is counted as it passes. */
+  count<T extends Chunks>(chunks: T): T | AsyncIterable<Uint8Array>;
 }
+
+type Chunks = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /**
  * Progress of bytes that the CLI itself carries.
@@ -27,7 +30,7 @@ export function byteProgress(
   total?: number,
 ): ByteProgress {
   const shown = ["tty", "ansi", "color"].includes(how) || (how === "auto" && app.stderr.isTerminal);
-  if (!shown) return { add() {}, [Symbol.dispose]() {} };
+  if (!shown) return { count: (chunks) => chunks, [Symbol.dispose]() {} };
   const lines = new LiveLines(app.stderr, terminalSize);
   const rate = new Rate();
   const began = performance.now();
@@ -54,9 +57,12 @@ export function byteProgress(
   };
   app.onRestore(end);
   return {
-    add(bytes) {
-      done += bytes;
-      refresh();
+    async *count(chunks) {
+      for await (const chunk of chunks as Chunks) {
+        done += chunk.length;
+        refresh();
+        yield chunk;
+      }
     },
     [Symbol.dispose]: end,
   };
