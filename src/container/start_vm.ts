@@ -63,7 +63,12 @@ export async function startVm(
     kernelArguments: config.kernelArguments,
   }, watch);
   boot.running.catch(() => {}); // awaited below
-  spawned();
+  try {
+    spawned();
+  } catch (error) { // a full disk: nobody would find the VM again
+    await boot.vm.kill();
+    throw error;
+  }
   const vm = await boot.running;
   const links = new HostLinks(context, vm, config);
   try {
