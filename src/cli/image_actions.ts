@@ -29,6 +29,7 @@ export async function removeImages(
     : undefined;
   const targets = images?.map((image) => image.configuration.name) ?? references;
   let reclaimed = 0;
+  let removed = false;
   await eachTarget(app, targets, async (reference) => {
     try {
       const answer = await engine.post("/images/remove", {
@@ -36,13 +37,14 @@ export async function removeImages(
         force: Boolean(flags.force),
       }, {}) as { reclaimedBytes: number };
       reclaimed += answer.reclaimedBytes;
+      removed = true;
     } catch (error) {
       if (flags.force && isCtrError(error, "not-found")) return;
       throw error;
     }
     app.stdout.line(reference);
   });
-  app.stderr.line(`Reclaimed ${formatSize(reclaimed)} in disk space`);
+  if (removed) app.stderr.line(`Reclaimed ${formatSize(reclaimed)} in disk space`);
 }
 
 const Pruned = z.object({
