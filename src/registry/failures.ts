@@ -182,6 +182,7 @@ function reasonOf(text: string, proxied: boolean): Unreached {
 
 function proxyFact(text: string): string {
   if (/refused/i.test(text)) return "refuses the connection";
+  if (/proxy server unreachable/i.test(text)) return "does not answer";
   if (/dns error|lookup/i.test(text)) return "has a name that is not known";
   return "cannot reach it";
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import type { Credentials } from "../../src/registry/mod.ts";
 import { digestOf, parseReference } from "../../src/oci/mod.ts";
 import { FakeRegistry } from "../image/support/fake_registry.ts";
 import { sampleImage } from "../image/support/samples.ts";
 import { caller, resolve } from "./support/caller.ts";
 import { TestAuthority } from "./support/certificates.ts";
+import { RealRegistry } from "./support/real_registry.ts";
+import { listenSocks } from "./support/socks.ts";
 import { TestProxy } from "./support/proxy.ts";
 
 const IMAGE = sampleImage({ bytesPerLayer: 5000 });
@@ -182,4 +185,66 @@ Deno.test("proxies: HTTP and HTTPS, with a login, for all hosts or for one", asy
     assert.match(sentence, new RegExp(`the proxy 127.0.0.1:${port} refuses the connection`));
     assert.ok(!sentence.includes("secret-word"), sentence);
   });
+});
+
+Deno.test("SOCKS5 proxies look up names, and take a login", async () => {
+  await using registry = new FakeRegistry();
+  registry.add("team/app:1", IMAGE);
+  await using proxy = await listenSocks(Number(registry.host.split(":")[1]));
+  const scheme = "http";
+  const all = (login: string) => ({ ALL_PROXY: `socks5h://${login}${proxy.host}` });
+  assert.equal(await resolve("one.invalid", { scheme, environment: all("") }), DIGEST);
+  assert.equal(await resolve("two.invalid", { scheme, environment: all("ann:pw@") }), DIGEST);
+  assert.deepEqual(proxy.asked, ["one.invalid", "ann:pw", "two.invalid"]);
+});
+
+const real = await RealRegistry.available();
+Deno.test({
+  name: `a real registry over TLS takes blobs, with a certificate of ours and with skip_verify${
+    real ? "" : " (skipped: docker-registry is not installed)"
+  }`,
+  ignore: !real,
+  async fn(t) {
+    await using authority = await TestAuthority.make();
+    const ann: Credentials = { kind: "basic", username: "ann", password: "secret-word" };
+    const credentials = [{ name: "test", find: () => Promise.resolve(ann) }];
+    const bytes = new Uint8Array(3 * 1024 * 1024).map((_, at) => at * 7);
+    const descriptor = { digest: digestOf(bytes), size: bytes.length };
+    const source = {
+      async *read(offset: number, length: number) {
+        const pieces = [bytes.slice(offset, offset + length)];
+        yield* await Promise.resolve(pieces);
+      },
+    };
+    const sendAndFetch = async (host: string, toml: string) => {
+      const registry = caller({ toml, credentials });
+      const reference = parseReference(`${host}/team/app:1`);
+      const call = { scheme: "https" } as const;
+      assert.equal(await registry.upload(reference, descriptor, source, call), "uploaded");
+      assert.equal(await registry.has(reference, descriptor, call), true);
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      for await (const part of await registry.blob(reference, descriptor, call)) {
+        parts.push(part.slice());
+      }
+      assert.equal(digestOf(await new Blob(parts).bytes()), descriptor.digest);
+    };
+    await t.step("skip_verify", async () => {
+      await using registry = await RealRegistry.start(await authority.server("DNS:other.example"));
+      const { host } = registry;
+      await sendAndFetch(host, `[host."${host}"]\nskip_verify = true\n`);
+    });
+    await t.step("a certificate of ours", async () => {
+      const pair = await authority.server();
+      await using registry = await RealRegistry.start({ ...pair, clients: authority.path });
+      const { host } = registry;
+      await Deno.writeTextFile(`${authority.folder}/me.crt`, pair.cert);
+      const settings = `[host."${host}"]\nca = "${authority.path}"\n`;
+      const me = `cert = "${authority.folder}/me.crt"\nkey = "${authority.folder}/one.key"\n`;
+      assert.match(
+        await resolve(host, { scheme: "https", toml: settings }),
+        /it wants a certificate of ours \(name them as "cert" and "key" in registries.toml\)$/,
+      );
+      await sendAndFetch(host, settings + me);
+    });
+  },
 });

@@ -14,7 +14,10 @@ export class RealRegistry implements AsyncDisposable {
     }
   }
 
-  static async start(tls?: { readonly cert: string; readonly key: string }): Promise<RealRegistry> {
+  /** @param tls With `clients`, a PEM file, whoever connects needs a certificate by that authority. */
+  static async start(
+    tls?: { readonly cert: string; readonly key: string; readonly clients?: string },
+  ): Promise<RealRegistry> {
     const folder = await Deno.makeTempDir({ prefix: "ctr-registry-" });
     // bcrypt, because nothing else is taken.
     const users = "ann:$2b$04$abcdefghijklmnopqrstuujV0zJ3tj1V5vPQQ5i8Bd/sbbeTbZTaC\n";
@@ -26,7 +29,8 @@ export class RealRegistry implements AsyncDisposable {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const host = `127.0.0.1:${listener.addr.port}`;
     listener.close();
-    const files = `{ certificate: ${folder}/cert.pem, key: ${folder}/key.pem }`;
+    const clients = tls?.clients === undefined ? "" : `, clientcas: ["${tls.clients}"]`;
+    const files = `{ certificate: ${folder}/cert.pem, key: ${folder}/key.pem${clients} }`;
     await Deno.writeTextFile(
       `${folder}/config.yml`,
       `version: 0.1
