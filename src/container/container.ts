@@ -9,7 +9,7 @@ import type {
 } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { now, type RunningVm } from "../vm/mod.ts";
-import { writeConfigFile } from "./config_file.ts";
+import { rename, update } from "./configure.ts";
 import type { Context, Folders } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
 import { endLive, kill, remove, stop } from "./ending.ts";
@@ -21,8 +21,7 @@ import type { Live } from "./live.ts";
 import type { AttachedProcess } from "./live_process.ts";
 import type { LogWriter } from "./log_writer.ts";
 import { signalNumber } from "./signals.ts";
-import type { ContainerConfig, ContainerRecord } from "./types.ts";
-import { updated } from "./update.ts";
+import type { ContainerRecord } from "./types.ts";
 import { waitBounded, waitFor } from "./wait_for.ts";
 import { wrongState } from "./wrong_state.ts";
 
@@ -171,7 +170,7 @@ export class Container {
       if (live.paused) throw this.#wrongState("pause", "it is paused already");
       await live.freeze();
     });
-    this.#told("pause");
+    this.#life.tell("pause");
   }
 
   /** @throws {CtrError} `invalid-state` if it is not paused. */
@@ -181,22 +180,12 @@ export class Container {
       if (!live.paused) throw this.#wrongState("unpause", "it is not paused");
       await live.thaw();
     });
-    this.#told("unpause");
+    this.#life.tell("unpause");
   }
 
   /** Changes limits and the restart policy. @throws {CtrError} as `updated()`. */
-  async update(request: UpdateRequest): Promise<UpdateReply> {
-    const warnings = await this.#life.mutex.run(async () => {
-      void this.record; // or it was removed
-      const { live, restarts } = this.#life;
-      const vm = live && !live.ended ? live.vm : undefined;
-      const { config, warnings } = await updated(this.record, request, vm);
-      await this.#configure(config);
-      restarts.policyChanged();
-      return warnings;
-    });
-    this.#told("update");
-    return { warnings };
+  update(request: UpdateRequest): Promise<UpdateReply> {
+    return update(this.#life, this.#context.records, request);
   }
 
   /**
@@ -205,33 +194,8 @@ export class Container {
    * @param reserved Whether a container of that name is being made.
    * @throws {CtrError} `exists` if the name is taken.
    */
-  async rename(name: string, reserved: (name: string) => boolean): Promise<void> {
-    const before = await this.#life.mutex.run(async () => {
-      const { config } = this.record;
-      if (config.name === name) {
-        throw new CtrError("exists", `cannot rename "${name}": that is its name already`);
-      }
-      if (reserved(name)) {
-        throw new CtrError(
-          "exists",
-          `cannot rename "${config.name}": the name "${name}" is being taken`,
-        );
-      }
-      await this.#configure({ ...config, name });
-      return config.name;
-    });
-    this.#told("rename", { oldName: before });
-  }
-
-  /** The record counts; the file follows, and is mended by the next engine if we die in between. */
-  async #configure(config: ContainerConfig): Promise<void> {
-    this.#context.records.configure(config.id, config);
-    await writeConfigFile(this.#life.folders, config);
-  }
-
-  #told(action: string, facts?: Readonly<Record<string, string>>): void {
-    this.#life.emit(action, facts);
-    this.#life.changes.notify();
+  rename(name: string, reserved: (name: string) => boolean): Promise<void> {
+    return rename(this.#life, this.#context.records, name, reserved);
   }
 
   /**

@@ -5,7 +5,7 @@ import { Changes } from "./changes.ts";
 import { configFileIsRight } from "./config_file.ts";
 import { type Context, exists, type Folders, foldersOf, removeFolder } from "./context.ts";
 import { eraseContainer } from "./erase.ts";
-import { containerEvent } from "./container_events.ts";
+import { containerEvent, endFacts } from "./container_events.ts";
 import { lostExit } from "./exit.ts";
 import type { Gate } from "./gate.ts";
 import { HostLinks, hostSocketsOf } from "./host_links.ts";
@@ -99,6 +99,12 @@ export class Lifetime {
   emit(action: string, facts?: Readonly<Record<string, string>>): void {
     const config = this.record?.config;
     if (config) this.#context.events.emit(containerEvent(config, action, facts));
+  }
+
+  /** As `emit()`, and wakes those who wait for a state. */
+  tell(action: string, facts?: Readonly<Record<string, string>>): void {
+    this.emit(action, facts);
+    this.changes.notify();
   }
 
   /** Boots it and starts its first process, which is held. The caller has the mutex. */
@@ -216,12 +222,7 @@ export class Lifetime {
   }
 
   #emitEnd(exit: Exit): void {
-    if (exit.reason === "oom") this.emit("oom", { detail: exit.detail ?? "" });
-    this.emit("die", {
-      exitCode: String(exit.status),
-      reason: exit.reason,
-      ...(exit.signal !== undefined && { signal: exit.signal }),
-    });
+    for (const { action, facts } of endFacts(exit)) this.emit(action, facts);
   }
 
   /** A full disk takes no record: what has happened holds for this engine all the same. */
@@ -299,7 +300,9 @@ export class Lifetime {
     const main = processes.find(({ processId }) => processId === this.id);
     const { run, started, exit, config } = this.record!;
     if (vm && main && exit?.run !== run) {
-      if (started?.run !== run) this.#began(run, main.startedMs, "user");
+      if (started?.run !== run) {
+        this.#began(run, main.startedMs, this.restarts.waiting ? "policy" : "user");
+      }
       for (const mount of config.mounts) {
         if (mount.type !== "volume") continue;
         this.#context.volumes.adopt(mount.volume, config, { readonly: mount.readonly });
