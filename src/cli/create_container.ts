@@ -34,11 +34,19 @@ export async function createContainer(
     reply = await engine.post("/containers", request) as CreateReply;
   } catch (error) {
     if (!isCtrError(error, "not-found") || flags.pull !== "missing") throw error;
+    await checkOthers(engine, request);
     await pulled();
     reply = await engine.post("/containers", request) as CreateReply;
   }
   for (const warning of reply.warnings ?? []) app.stderr.line(`warning: ${warning}`);
   return reply;
+}
+
+/** Containers are named in a request too. One that is not there is no reason to pull an image. */
+async function checkOthers(engine: EngineClient, request: CreateRequestInput): Promise<void> {
+  for (const each of request.volumesFrom ?? []) {
+    await engine.get(`/containers/${encodeURIComponent(each.replace(/:.*/, ""))}`);
+  }
 }
 
 async function pull(
