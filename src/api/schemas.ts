@@ -270,6 +270,8 @@ export type PullRequest = z.output<typeof PullRequest>;
 /** One line of the NDJSON answer of a long operation. The last line is `result` or `error`. */
 export const Progress = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("message"), text: z.string() }),
+  /** Shown however progress is shown. */
+  z.strictObject({ kind: z.literal("warning"), text: z.string() }),
   z.strictObject({
     kind: z.literal("layer"),
     digest: z.string(),

@@ -37,6 +37,9 @@ export async function followProgress(
       if (options.how === "json") app.stderr.line(line);
       if (progress.kind === "result") return progress.value;
       if (progress.kind === "error") throw engineError(progress);
+      if (progress.kind === "warning" && options.how !== "json") {
+        app.stderr.line(`warning: ${progress.text}`);
+      }
       view.show(progress);
     }
   } finally {

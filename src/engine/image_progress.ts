@@ -55,6 +55,7 @@ class Throttle {
 function translate(progress: PullProgress): Progress {
   switch (progress.kind) {
     case "layer":
+    case "warning":
       return progress;
     case "resolved": {
       const platforms = progress.platforms.map(formatPlatform).join(", ");

@@ -20,7 +20,7 @@ import { migrate } from "./schema.ts";
 import { makeStore, recordOf, type Store } from "./store.ts";
 import { sweepStore } from "./sweep.ts";
 import { findMissing, measure, measureEach } from "./usage.ts";
-import type { ImageRecord, ImagesOptions } from "./types.ts";
+import type { ImageRecord, ImagesOptions, PullOptions } from "./types.ts";
 
 /**
  * Opens the image store of a ctr home, making its folders and tables if they are missing.
@@ -41,11 +41,11 @@ function imagesOf(store: Store): Images {
   const list = () => store.records.list().map((image) => recordOf(store, image));
   return {
     pull: async (reference, options = {}) =>
-      await pullImage(await store.forCaller(options.environment), reference, options),
+      await pullImage(await asCaller(store, reference, options), reference, options),
     pullAll: async (reference, options = {}) =>
-      await pullAllTags(await store.forCaller(options.environment), reference, options),
+      await pullAllTags(await asCaller(store, reference, options), reference, options),
     push: async (reference, options = {}) =>
-      await pushImage(await store.forCaller(options.environment), reference, options),
+      await pushImage(await asCaller(store, reference, options), reference, options),
     resolveForRun: (reference, platform = store.hostPlatform, options = {}) =>
       resolveForRun(store, reference, platform, options),
     resolveManifest: (manifest, reference, options = {}) =>
@@ -112,6 +112,18 @@ async function unpackLater(store: Store, reference: string, signal: AbortSignal)
     await resolveForRun(store, reference, store.hostPlatform, { signal, lease: noted });
   }
   if (!store.records.find(reference)) await collectThese(store, "disks", ids);
+}
+
+/** The store as it is for the caller, who is told what is dangerous about the registry. */
+async function asCaller(
+  store: Store,
+  reference: string,
+  options: Pick<PullOptions, "environment" | "onProgress">,
+): Promise<Store> {
+  const own = await store.forCaller(options.environment);
+  const text = own.registry.warning(store.parse(reference));
+  if (text !== undefined) options.onProgress?.({ kind: "warning", text });
+  return own;
 }
 
 /** The source is looked up with the index's lock held, so that it cannot be removed meanwhile. */

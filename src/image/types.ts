@@ -85,6 +85,8 @@ export type LayerPhase =
   | "exists";
 
 export type PullProgress =
+  /** A sentence for the user, whatever else is shown. */
+  | { readonly kind: "warning"; readonly text: string }
   | {
     readonly kind: "resolved";
     readonly reference: string;

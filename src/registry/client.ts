@@ -148,6 +148,15 @@ class Client implements Registry {
     });
   }
 
+  warning(reference: Reference): string | undefined {
+    const { connections } = this.#transport;
+    const unchecked = this.#endpoints(reference, {}).map(({ host }) => host)
+      .filter((host) => connections.settings(host).skipVerify);
+    if (unchecked.length === 0) return undefined;
+    return `whoever answers is believed to be ${unchecked.join(", ")} ` +
+      `(skip_verify in "${connections.config.path}")`;
+  }
+
   mayMirror(reference: Reference): boolean {
     return this.#endpoints(reference, {}).length > 1;
   }

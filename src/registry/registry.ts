@@ -63,6 +63,8 @@ export interface Registry {
     mediaType: string,
     options?: CallOptions,
   ): Promise<{ readonly linksSubject: boolean }>;
+  /** What a user should know before the registry is used. */
+  warning(reference: Reference): string | undefined;
   /** Whether what is pulled may come from a mirror. */
   mayMirror(reference: Reference): boolean;
   /** Leaves out the mirrors of a registry from now on, because what came from them was wrong. */

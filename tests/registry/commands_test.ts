@@ -258,6 +258,16 @@ Deno.test({
       };
       const pulled = await caller.ctr(`image pull ${reference}`, undefined, more);
       assert.equal(pulled.status, 0, pulled.stderr);
+      assert.ok(!pulled.stderr.includes("warning"));
+      await Deno.writeTextFile(
+        `${caller.path}/registries.toml`,
+        `[host."registry.invalid"]\nskip_verify = true\n`,
+      );
+      const unchecked = await caller.ctr(`image pull --progress none ${reference}`);
+      assert.match(
+        unchecked.stderr,
+        /^warning: whoever answers is believed to be registry.invalid \(skip_verify in ".*"\)\n/,
+      );
       const log = await Deno.readTextFile(`${caller.home}/run/engine.log`);
       assert.ok(!log.includes("secret-word"), log);
     } finally {
