@@ -46,6 +46,19 @@ Deno.test("load() reads a layout from a pipe in pieces of any size, and save() w
   }
 });
 
+Deno.test("save() compresses the whole archive, and load() reads it back", async () => {
+  await using home = await testHome();
+  const images = await home.images();
+  await loadBytes(images, tarOf(layoutEntries(IMAGE, "app:1")));
+  for (const [compression, magic] of [["gzip", 0x1f], ["zstd", 0x28]] as const) {
+    const saved = concat(...await Array.fromAsync(images.save(["app:1"], { compression })));
+    assert.equal(saved[0], magic);
+    await using other = await testHome();
+    const { images: [loaded] } = await loadBytes(await other.images(), saved);
+    assert.equal(loaded!.descriptor.digest, IMAGE.target.digest);
+  }
+});
+
 /** What `docker save` wrote before it wrote OCI layouts. */
 function oldDockerArchive(
   layers: readonly Entry[],
