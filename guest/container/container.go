@@ -38,10 +38,11 @@ type Container struct {
 	Group *cgroup.Group
 	Main  *process.Process // nil: the container is there for its files alone
 
-	root   *rootfs.Root
-	reaper *reap.Reaper
-	upper  string // where its writable disk is mounted, "" if it has none
-	shared []share
+	root    *rootfs.Root
+	reaper  *reap.Reaper
+	devices []cgroup.Device // what the container may use beside the usual ones
+	upper   string          // where its writable disk is mounted, "" if it has none
+	shared  []share
 	// Sockets that were asked for with it; whoever started it takes their connections.
 	Listeners []*sockets.Listener
 
@@ -77,13 +78,21 @@ func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *b
 			if err := c.root.PrepareMounts(request.ShmBytes, privileged(request)); err != nil {
 				return err
 			}
-			return c.mountAll(request.Mounts)
+			if err := c.mountAll(request.Mounts); err != nil {
+				return err
+			}
+			return c.addDevices(request)
 		}},
 		{"names", func() error {
 			return c.root.WriteNames(c.ID, request.Hostname, request.Hosts, request.Network)
 		}},
 		{"sockets", func() error { return c.listen(request.Listeners) }},
-		{"cgroup", func() error { return c.makeGroup(request) }},
+		{"cgroup", func() error {
+			if err := c.makeGroup(request); err != nil || privileged(request) {
+				return err
+			}
+			return c.Group.AllowDevices(c.devices)
+		}},
 	}
 	for _, step := range steps {
 		if err := clock.Run(step.name, step.run); err != nil {
@@ -191,14 +200,20 @@ func (c *Container) spawn(p *plan.Plan, spec *guestpb.Process, flags uintptr, pi
 	return process.Start(c.reaper, &process.Spec{
 		ID: spec.Id, ContainerID: c.ID, Plan: p, Streams: streams, BufferBytes: spec.OutputBufferBytes,
 		CloneFlags: flags, CgroupFD: group, PidNamespace: pidNamespace, Files: files,
-		OOMKills: c.Group.OOMKills, Victim: oom.LastVictim,
+		OOMKills: c.Group.OOMKills, Blame: func(pid int, failed bool) (string, bool) {
+			return oom.Blame(oom.Victims(), pid, failed, boot.Now()/1000)
+		},
 	})
 }
 
 func (c *Container) identity(spec *guestpb.Process) (users.Identity, error) {
 	passwd, _ := c.root.ReadFile("/etc/passwd", maxPasswd) // an image may have neither
 	group, _ := c.root.ReadFile("/etc/group", maxPasswd)
-	return users.Resolve(spec.User, spec.AdditionalGids, string(passwd), string(group))
+	gids, err := users.Groups(spec.AdditionalGroups, string(group))
+	if err != nil {
+		return users.Identity{}, err
+	}
+	return users.Resolve(spec.User, append(gids, spec.AdditionalGids...), string(passwd), string(group))
 }
 
 func (c *Container) streams(spec *guestpb.Process, id users.Identity) (*process.Streams, error) {

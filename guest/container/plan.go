@@ -173,13 +173,19 @@ func planRights(p *plan.Plan, s *guestpb.Security, id users.Identity) error {
 		p.Step("no new privileges")
 		p.Call(unix.SYS_PRCTL, plan.Int(unix.PR_SET_NO_NEW_PRIVS), plan.Int(1), plan.Int(0), plan.Int(0), plan.Int(0))
 	}
-	if !s.Privileged && !s.SeccompUnconfined {
-		p.Step("seccomp")
-		filter := seccomp.Default(names)
-		// struct sock_fprog: u16 length, padding, pointer.
-		program := p.Bytes(append(binary.LittleEndian.AppendUint64(nil, uint64(len(filter))), make([]byte, 8)...))
-		p.Relocate(program, 8, p.Bytes(seccomp.Encode(filter)))
-		p.Call(unix.SYS_SECCOMP, plan.Int(unix.SECCOMP_SET_MODE_FILTER), plan.Int(0), program.Arg())
+	switch {
+	case s.SeccompUnconfined:
+	case len(s.SeccompProfile) > 0:
+		if len(s.SeccompProfile)%8 != 0 || len(s.SeccompProfile) > 8*maxFilter {
+			return fmt.Errorf("%w: a seccomp profile of %d bytes", ErrInvalid, len(s.SeccompProfile))
+		}
+		if s.NoNewPrivileges { // it may forbid what follows, so it comes last
+			defer planFilter(p, s.SeccompProfile)
+		} else {
+			planFilter(p, s.SeccompProfile)
+		}
+	case !s.Privileged:
+		planFilter(p, seccomp.Encode(seccomp.Default(names)))
 	}
 	p.Step("capabilities")
 	for i := range count {
@@ -207,6 +213,17 @@ func planRights(p *plan.Plan, s *guestpb.Security, id users.Identity) error {
 		p.Call(unix.SYS_CAPSET, p.Bytes(header).Arg(), p.Bytes(sets).Arg())
 	}
 	return nil
+}
+
+const maxFilter = 4096 // BPF_MAXINSNS
+
+// planFilter installs an array of struct sock_filter.
+func planFilter(p *plan.Plan, filter []byte) {
+	p.Step("seccomp")
+	// struct sock_fprog: u16 length, padding, pointer.
+	program := p.Bytes(append(binary.LittleEndian.AppendUint64(nil, uint64(len(filter)/8)), make([]byte, 8)...))
+	p.Relocate(program, 8, p.Bytes(filter))
+	p.Call(unix.SYS_SECCOMP, plan.Int(unix.SECCOMP_SET_MODE_FILTER), plan.Int(0), program.Arg())
 }
 
 func privileged(request *guestpb.StartContainerRequest) bool {

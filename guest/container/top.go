@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"ctr/guest/boot"
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/users"
 )
@@ -27,7 +26,7 @@ func (c *Container) Top() ([]*guestpb.TopProcess, error) {
 	}
 	passwd, _ := c.root.ReadFile("/etc/passwd", maxPasswd)
 	names := users.Names(string(passwd))
-	booted := time.Now().UnixNano() - now()
+	booted := time.Now().UnixNano() - boot.Now()
 	var found []*guestpb.TopProcess
 	inner := make(map[uint32]uint32) // PIDs as the container sees them, by ours
 	for _, pid := range pids[:min(len(pids), maxTop)] {
@@ -46,12 +45,6 @@ func (c *Container) Top() ([]*guestpb.TopProcess, error) {
 	}
 	slices.SortFunc(found, func(a, b *guestpb.TopProcess) int { return int(a.Pid) - int(b.Pid) })
 	return found, nil
-}
-
-func now() int64 {
-	var t unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &t)
-	return t.Nano()
 }
 
 // readProcess reads proc_pid_stat(5), proc_pid_status(5) and the command line. The parent is told by

@@ -45,9 +45,10 @@ type Spec struct {
 	CgroupFD        int
 	PidNamespace    int   // a pidfd whose PID namespace the process joins, -1: as CloneFlags say
 	Files           []int // from plan.FirstFD on
-	// OOMKills counts kills in the process's cgroup; Victim names the last one.
+	// OOMKills counts kills for want of memory in the process's cgroup. Blame tells whether one of them
+	// ended the process, and who it was.
 	OOMKills func() uint64
-	Victim   func() string
+	Blame    func(pid int, failed bool) (name string, ok bool)
 }
 
 // Process is one process, running or ended.
@@ -155,8 +156,10 @@ func (p *Process) run(spec *Spec, exited <-chan syscall.WaitStatus, kills uint64
 	status := <-exited
 	close(p.exited)
 	exit := exitOf(status)
-	if status.Signaled() && status.Signal() == syscall.SIGKILL && spec.OOMKills() > kills {
-		exit.OomKilled, exit.OomVictim = true, spec.Victim()
+	killed := status.Signaled() && status.Signal() == syscall.SIGKILL
+	failed := status.Exited() && status.ExitStatus() != 0
+	if (killed || failed) && spec.OOMKills() > kills {
+		exit.OomVictim, exit.OomKilled = spec.Blame(p.PID, failed)
 	}
 	p.drain(spec.Streams, pumped, stop)
 	p.Output.Close()

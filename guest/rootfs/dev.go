@@ -3,7 +3,9 @@ package rootfs
 import (
 	"fmt"
 	"os"
+	"path"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -79,6 +81,56 @@ func (r *Root) allDevices() error {
 		}
 	}
 	return nil
+}
+
+// AddDevice shows a node of the guest's /dev, or those in a folder there, to the container, and returns
+// the device numbers with their kind.
+func (r *Root) AddDevice(source, destination string) ([]unix.Stat_t, error) {
+	source = path.Clean("/" + source)
+	if destination == "" {
+		destination = source
+	}
+	var stat unix.Stat_t
+	if err := unix.Lstat(source, &stat); err != nil || !strings.HasPrefix(source, "/dev/") {
+		return nil, &os.PathError{Op: "use the device", Path: source, Err: unix.ENOENT}
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return r.addDevices(source, destination)
+	case unix.S_IFCHR, unix.S_IFBLK:
+	default:
+		return nil, &os.PathError{Op: "use the device", Path: source, Err: unix.ENODEV}
+	}
+	if err := r.MkdirAll(path.Dir(destination), 0o755); err != nil {
+		return nil, err
+	}
+	parent, err := r.Open(path.Dir(destination), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(parent)
+	if err := unix.Mknodat(parent, path.Base(destination), stat.Mode, int(stat.Rdev)); err != nil && err != unix.EEXIST {
+		return nil, &os.PathError{Op: "make", Path: destination, Err: err}
+	}
+	return []unix.Stat_t{stat}, nil
+}
+
+func (r *Root) addDevices(source, destination string) (all []unix.Stat_t, err error) {
+	entries, err := os.ReadDir(source)
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range entries {
+		if kind := entry.Type(); kind&os.ModeDevice == 0 && !kind.IsDir() {
+			continue
+		}
+		found, err := r.AddDevice(source+"/"+entry.Name(), destination+"/"+entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 // realFolder makes sure that a mount point of ours is a folder and no link to another place.

@@ -106,6 +106,19 @@ func Names(passwd string) map[uint32]string {
 	return names
 }
 
+// Groups finds the numbers of groups that are named by name or number.
+func Groups(names []string, group string) ([]uint32, error) {
+	var gids []uint32
+	for _, name := range names {
+		gid, ok := findGroup(group, name)
+		if !ok {
+			return nil, fmt.Errorf("find the group %q: the image's /etc/group has no such group", name)
+		}
+		gids = append(gids, gid)
+	}
+	return gids, nil
+}
+
 func findGroup(group, name string) (uint32, bool) {
 	for line := range strings.Lines(group) {
 		if fields := strings.Split(strings.TrimSpace(line), ":"); len(fields) >= 3 && fields[0] == name {

@@ -1,6 +1,6 @@
-import { deepStrictEqual as equal, match } from "node:assert/strict";
+import { deepStrictEqual as equal } from "node:assert/strict";
 import { join } from "node:path";
-import { collect, container, probeLayer, TestVm } from "./vm.ts";
+import { container, probeLayer, TestVm } from "./vm.ts";
 import { copyIn, copyOut, host, hostText } from "./streams.ts";
 
 const quiet = { sanitizeOps: false, sanitizeResources: false };

@@ -70,6 +70,7 @@ Deno.test("a process in a guest", { sanitizeOps: false, sanitizeResources: false
       "disks",
       "mounts",
       "names",
+      "sockets",
       "cgroup",
       "process",
     ]);
