@@ -14,6 +14,7 @@ import { mergeHealth } from "./health_plan.ts";
 import { compileSeccomp } from "./seccomp_profile.ts";
 import { hostnameOf } from "./names.ts";
 import { signalName, signalNumber } from "./signals.ts";
+import { SSH_AGENT_PATH } from "./sockets/plan.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
 import { checkMemory } from "./update.ts";
 
@@ -126,10 +127,15 @@ function mergeProcess(request: CreateRequest, image: ImageFacts): ProcessConfig 
   return {
     ...plain(spec),
     args,
-    env: mergeEnv(of?.Env ?? [], spec.env),
+    env: mergeEnv(of?.Env ?? [], [...agentEnv(request), ...spec.env]),
     cwd: spec.cwd || of?.WorkingDir || "/",
     user: spec.user || of?.User || "",
   };
+}
+
+/** How programs find the forwarded agent. */
+function agentEnv({ sshAgent }: CreateRequest): readonly string[] {
+  return sshAgent ? [`SSH_AUTH_SOCK=${SSH_AGENT_PATH}`] : [];
 }
 
 /** A process that is added to a container inherits what it does not say itself. */

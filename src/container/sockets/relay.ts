@@ -14,13 +14,17 @@ const AHEAD = 1 << 20;
 export async function relay(vm: RunningVm, streamId: string, socket: Socket): Promise<void> {
   const stop = new AbortController();
   const broken = () => stop.abort();
-  socket.once("error", broken).once("close", broken);
+  // One that has ended both ways is closed as well, while the guest may not have taken all of it yet.
+  const closed = () => {
+    if (!socket.readableEnded || !socket.writableFinished) stop.abort();
+  };
+  socket.once("error", broken).once("close", closed);
   try {
     await Promise.all([toGuest(vm, streamId, socket), toHost(vm, streamId, socket, stop.signal)]);
   } catch {
     socket.destroy();
   } finally {
-    socket.off("error", broken).on("error", () => {});
+    socket.off("error", broken).off("close", closed).on("error", () => {});
     if (!socket.writableFinished) socket.destroy();
     await vm.guest.forget(streamId).catch(() => {});
   }
