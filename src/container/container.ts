@@ -292,9 +292,9 @@ export class Container {
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */
-  release(): void {
-    this.#files?.release();
+  async release(): Promise<void> {
     this.#life.release();
+    await this.#files?.release();
   }
 
   #mustRun(verb: string): Live {

@@ -143,8 +143,8 @@ export class Containers {
   }
 
   /** Lets go of all, for an engine that ends while they live on. */
-  release(): void {
-    for (const container of this.#containers.values()) container.release();
+  async release(): Promise<void> {
+    await Promise.allSettled([...this.#containers.values()].map((each) => each.release()));
   }
 }
 

@@ -186,7 +186,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     server.close();
     server.closeAllConnections();
     await adopting.catch(() => {});
-    containers.release();
+    await containers.release();
     await images[Symbol.asyncDispose]();
     eventDb.close();
     db.close();

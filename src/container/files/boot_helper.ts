@@ -11,12 +11,20 @@ import type { FileOwner } from "./owner.ts";
 /** What a guest needs to mount disks and to move files. */
 const MEMORY_BYTES = 128 * 1024 ** 2;
 
-/** Boots a VM with a container's file systems: its disks, its volumes and its shares, but no process. */
-export async function bootHelper(context: Context, owner: FileOwner): Promise<RunningVm> {
+/**
+ * Boots a VM with a container's file systems: its disks, its volumes and its shares, but no process.
+ *
+ * @param spawned Gets the VM while its guest still boots.
+ */
+export async function bootHelper(
+  context: Context,
+  owner: FileOwner,
+  spawned: (vm: { kill(): Promise<void> }) => void,
+): Promise<RunningVm> {
   const { config } = owner.record;
   const { volumes } = context;
   try {
-    const vm = await boot(context, owner, await attachMounts(config, volumes));
+    const vm = await boot(context, owner, await attachMounts(config, volumes), spawned);
     vm.ended.then(() => volumes.detach(config.id));
     return vm;
   } catch (error) {
@@ -29,6 +37,7 @@ async function boot(
   context: Context,
   owner: FileOwner,
   mounts: AttachedMounts,
+  spawned: (vm: { kill(): Promise<void> }) => void,
 ): Promise<RunningVm> {
   const { record: { config, started }, folders } = owner;
   const { manifest, reference } = config.image;
@@ -50,6 +59,7 @@ async function boot(
     kernel: config.kernel,
     kernelArguments: config.kernelArguments,
   }, new Stopwatch());
+  spawned(booting.vm);
   const vm = await booting.running;
   try {
     const guestMounts = mounts.guestMounts(vm.vm.shareMounts);

@@ -38,7 +38,11 @@ export class ContainerFiles {
   constructor(context: Context, owner: FileOwner) {
     this.#context = context;
     this.#owner = owner;
-    this.#helper = new HelperVm(owner, () => bootHelper(context, owner));
+    this.#helper = new HelperVm(owner, (spawned) => bootHelper(context, owner, spawned));
+  }
+
+  get hasHelper(): boolean {
+    return this.#helper.active;
   }
 
   /** Does `work` with a guest that has the container's file systems mounted. */
@@ -119,8 +123,9 @@ export class ContainerFiles {
     });
   }
 
-  release(): void {
-    this.#helper.release();
+  /** Ends its helper VM, for an engine that ends. */
+  release(): Promise<void> {
+    return this.#helper.release();
   }
 
   async *#pack(

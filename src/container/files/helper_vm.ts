@@ -6,6 +6,9 @@ import { type FileOwner, isStopped } from "./owner.ts";
 /** How long it waits for the next of a row of small requests. */
 const LINGER_MS = 3000;
 
+/** @param spawned Gets the VM while its guest still boots. */
+type Boot = (spawned: (vm: { kill(): Promise<void> }) => void) => Promise<RunningVm>;
+
 /** One life of the helper VM, shared by all who come while it lasts. */
 interface Session {
   readonly vm: Promise<RunningVm | undefined>;
@@ -22,11 +25,13 @@ interface Session {
  */
 export class HelperVm {
   readonly #owner: FileOwner;
-  readonly #boot: () => Promise<RunningVm>;
+  readonly #boot: Boot;
   #session: Session | undefined;
+  /** What is to be ended when the engine ends: a VM whose guest may still boot. */
+  #spawned: { kill(): Promise<void> } | undefined;
   #released = false;
 
-  constructor(owner: FileOwner, boot: () => Promise<RunningVm>) {
+  constructor(owner: FileOwner, boot: Boot) {
     this.#owner = owner;
     this.#boot = boot;
   }
@@ -53,9 +58,9 @@ export class HelperVm {
   }
 
   /** Ends it at once, for an engine that ends. What was told to be done is on the disk. */
-  release(): void {
+  async release(): Promise<void> {
     this.#released = true;
-    this.#session?.vm.then((vm) => vm?.kill(), () => {});
+    await this.#spawned?.kill();
   }
 
   #begin(): Session {
@@ -66,15 +71,19 @@ export class HelperVm {
     booted.promise.catch(() => {});
     this.#owner.exclusive(async (asked) => {
       if (!await isStopped(this.#owner)) return this.#leave(session);
-      const vm = await this.#boot();
-      if (this.#released) return await vm.kill();
+      if (this.#released) return;
+      const vm = await this.#boot((spawned) => {
+        this.#spawned = spawned;
+        if (this.#released) spawned.kill();
+      });
       booted.resolve(vm);
       await this.#lastUser(session, vm, asked);
       await vm.shutdown(0);
       await removeFolder(this.#owner.folders.vm);
-    }).then(() => booted.resolve(undefined), (error) => booted.reject(error)).finally(() =>
-      this.#leave(session)
-    );
+    }).then(() => booted.resolve(undefined), (error) => booted.reject(error)).finally(() => {
+      this.#spawned = undefined;
+      this.#leave(session);
+    });
     return session;
   }
 
