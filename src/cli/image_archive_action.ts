@@ -8,7 +8,7 @@ import { localQuery, openArchive, postArchive } from "./local_archive.ts";
 import { parseAnswer } from "./parse_answer.ts";
 import { platform, type PlatformFlags } from "./platform.ts";
 import { followProgress } from "./progress.ts";
-import { saveFile } from "./save_file.ts";
+import { isReplaceable, saveFile, temporaryName } from "./save_file.ts";
 
 const Loaded = z.object({
   images: z.array(z.object({ familiar: z.string() })),
@@ -55,7 +55,8 @@ export async function saveImages(
   references: readonly string[],
   flags: SaveFlags,
 ): Promise<void> {
-  const toFile = flags.output !== undefined && flags.output !== "-";
+  // The references would end up behind the archive.
+  const toFile = flags.output !== undefined && !["-", "/dev/stdout"].includes(flags.output);
   if (!toFile && app.stdout.isTerminal) {
     throw usage("cannot write an archive to the terminal", "give --output, or redirect it");
   }
@@ -105,10 +106,8 @@ async function saveInPlace(
   request: unknown,
   path: string,
 ): Promise<boolean> {
-  // What is there and no plain file, such as /dev/stdout, is written to as it is.
-  const there = await Deno.stat(path).catch(() => undefined);
-  if (there && !there.isFile) return false;
-  const temporary = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
+  if (!await isReplaceable(path)) return false;
+  const temporary = temporaryName(path);
   try {
     (await Deno.open(temporary, { write: true, createNew: true })).close();
   } catch (error) {

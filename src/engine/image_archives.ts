@@ -1,4 +1,5 @@
 import { type NewEvent, SaveRequest } from "../api/mod.ts";
+import { CtrError, isDiskFull } from "../core/mod.ts";
 import type { ImageRecord, Images, LoadSource } from "../image/mod.ts";
 import { parsePlatform } from "../oci/mod.ts";
 import { withProgress } from "./image_progress.ts";
@@ -63,9 +64,21 @@ async function save(call: Call, images: Images): Promise<void> {
   const { gone } = call;
   for await (const bytes of archive) {
     gone.throwIfAborted();
-    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await write(file, bytes);
   }
   call.json({ references });
+}
+
+/** The disk of the archive need not be the one of ctr's home. */
+async function write(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  try {
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+  } catch (cause) {
+    if (!isDiskFull(cause)) throw cause;
+    throw new CtrError("no-space", "cannot save: no space is left on the disk of the archive", {
+      cause,
+    });
+  }
 }
 
 async function send(call: Call, bytes: AsyncIterable<Uint8Array>): Promise<void> {

@@ -17,6 +17,8 @@ export async function localFile(
   const [device, inode] = [Number(call.query.get("device")), Number(call.query.get("inode"))];
   let file: Deno.FsFile | undefined;
   try {
+    // A pipe's other end may never come: it is not even opened.
+    if (!(await Deno.stat(path)).isFile) throw new Error("not a file");
     file = await Deno.open(path, { read: !options.write, write: Boolean(options.write) });
     const info = await file.stat();
     if (info.isFile && info.dev === device && info.ino === inode) return { path, file };

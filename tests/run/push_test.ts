@@ -37,6 +37,13 @@ vmTest("an image is converted, sent to a registry, and runs when it comes back",
   await t.step("an archive in a file, which the engine reads and writes itself", async () => {
     const path = `${home.path}/box.tar`;
     await ok("save", "-o", path, target);
+    const piped = `${home.path}/pipe`; // a link, as /dev/stdout is: it is written to, not replaced
+    await Deno.writeTextFile(`${home.path}/other.tar`, "old");
+    await Deno.symlink(`${home.path}/other.tar`, piped);
+    await ok("save", "-o", piped, target);
+    assertEquals((await Deno.lstat(piped)).isSymlink, true);
+    assertEquals(digestOf(await Deno.readFile(piped)), digestOf(await Deno.readFile(path)));
+    for (const file of [piped, `${home.path}/other.tar`]) await Deno.remove(file);
     await ok("rmi", target, BUSYBOX);
     assertEquals((await ok("load", ...QUIET, "-i", path)).stdout, `${target}\n`);
     const { stdout } = await ok("run", "--rm", ...QUIET, target, "echo", "loaded");
