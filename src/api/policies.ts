@@ -49,5 +49,7 @@ export const RestartState = z.strictObject({
   delayMs: z.int(),
   /** Absent: nothing is due. */
   nextAt: z.iso.datetime().optional(),
+  /** Why the last start by the policy failed, as a sentence. */
+  error: z.string().optional(),
 });
 export type RestartState = z.output<typeof RestartState>;

@@ -8,9 +8,9 @@ const FACTS: ServiceFacts = {
   root: false,
   uid: 1000,
   command: ["/opt/c t/ctr", "engine", "--stay"],
-  home: "/home/ann/.local/share/ctr",
+  home: "/u/ann/.local/share/ctr",
   defaultHome: true,
-  env: (name) => ({ HOME: "/home/ann", PATH: "/usr/bin:/bin" } as Record<string, string>)[name],
+  env: (name) => ({ HOME: "/u/ann", PATH: "/usr/bin:/bin" } as Record<string, string>)[name],
 };
 
 function quietApp() {
@@ -52,7 +52,7 @@ Deno.test("a service is written where its system looks for it, and taken away ag
   await using where = await hostIn({}, { ok: true, said: "" });
   const { app, out, told } = quietApp();
   await enable(app, { boot: true }, where.host);
-  const path = `${where.rootFolder}/home/ann/.config/systemd/user/ctr.service`;
+  const path = `${where.rootFolder}/u/ann/.config/systemd/user/ctr.service`;
   assert.deepEqual([out, told], [[path], []]);
   assert.deepEqual(where.commands, [
     "systemctl --user daemon-reload",
@@ -96,7 +96,7 @@ Deno.test("on macOS, boot takes root", async () => {
   const { app, out } = quietApp();
   await assert.rejects(enable(app, { boot: true }, where.host), /takes root on macOS/);
   await enable(app, {}, where.host);
-  const path = `${where.rootFolder}/home/ann/Library/LaunchAgents/ctr.engine.plist`;
+  const path = `${where.rootFolder}/u/ann/Library/LaunchAgents/ctr.engine.plist`;
   assert.equal(out[0], path);
   const text = await Deno.readTextFile(path);
   assert.match(text, /<key>KeepAlive<\/key><true\/>/);

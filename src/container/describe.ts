@@ -76,12 +76,13 @@ export async function describe(
 }
 
 function restartState({ config, restart }: ContainerRecord): RestartState | undefined {
-  const { count = 0, delayMs = 0, nextAtMs } = restart ?? {};
+  const { count = 0, delayMs = 0, nextAtMs, error } = restart ?? {};
   if (config.restart.name === "no" && count === 0) return undefined;
   return {
     count,
     delayMs,
     ...(nextAtMs !== undefined && { nextAt: new Date(nextAtMs).toISOString() }),
+    ...(error !== undefined && { error }),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { CtrError } from "../core/mod.ts";
 import { Home, process, request, settled, started, until } from "./fake_home.ts";
 import { pruneContainers } from "./prune.ts";
 
@@ -18,6 +19,29 @@ Deno.test("a container that fails is started again, later each time, as often as
   assert.deepEqual([status.exit?.status, status.restart], [3, { count: 3, delayMs: 400 }]);
   assert.equal(container.active, false);
   assert.equal(actions(home).filter((action) => action === "die").length, 4);
+});
+
+Deno.test("a start by the policy that fails is tried again, and says why", async () => {
+  await using home = await Home.make();
+  const containers = await home.open();
+  const container = await started(containers, ["exit", "0"], always);
+  await until("a wait", () => container.state === "restarting");
+  const { image } = home;
+  Object.defineProperty(home, "image", {
+    configurable: true,
+    get: () => {
+      throw new CtrError("not-found", "cannot find the image");
+    },
+  });
+  const error = async () => (await container.describe()).status.restart?.error;
+  await until("a failure", () => container.record.restart?.error !== undefined);
+  assert.equal(await error(), "cannot find the image");
+  assert.equal(container.state, "restarting");
+  Object.defineProperty(home, "image", { value: image });
+  const { run } = container.record;
+  await until("a start", () => container.record.run > run && container.record.exit !== undefined);
+  assert.equal(await error(), undefined);
+  await container.remove(true);
 });
 
 Deno.test("stop ends the waiting for a restart, and a start counts anew", async () => {

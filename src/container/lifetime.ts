@@ -144,7 +144,7 @@ export class Lifetime {
     this.#record({
       started: { run, atMs, cpus, memoryBytes },
       exit: undefined,
-      restart: by === "user" ? NO_RESTARTS : { ...restart, nextAtMs: undefined },
+      restart: by === "user" ? NO_RESTARTS : { ...restart, nextAtMs: undefined, error: undefined },
       health: planOf(config.health) && UNKNOWN_HEALTH,
     });
   }

@@ -10,6 +10,8 @@ export interface RestartRecord {
   readonly nextAtMs?: number | undefined;
   /** It was stopped by hand, while the host ran under this boot ID. */
   readonly stopped?: string | undefined;
+  /** Why the last start by the policy failed. */
+  readonly error?: string | undefined;
 }
 
 /** Of a container that somebody has started. */

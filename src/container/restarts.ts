@@ -106,7 +106,8 @@ export class Restarts {
       const { log, id } = this.#parts;
       if (this.#released || !this.waiting) return;
       log.warn("a container could not be restarted", { id, error });
-      this.#write(this.following({ status: 255, atMs: Date.now(), ranMs: 0 }));
+      const next = this.following({ status: 255, atMs: Date.now(), ranMs: 0 });
+      this.#write({ ...next, error: error instanceof Error ? error.message : String(error) });
       this.schedule();
     }
   }

@@ -34,6 +34,7 @@ const StoredRestart = z.object({
   delayMs: z.number().nonnegative(),
   nextAtMs: z.number().optional(),
   stopped: z.string().optional(),
+  error: z.string().optional(),
 });
 
 export function restartOf(stored: unknown): RestartRecord | undefined {
