@@ -31,6 +31,9 @@
  * | `GET /volumes/:name/export` | body: archive |
  * | `POST /volumes/:name/import?force=1` | body: archive → `Volume`, made if there is none |
  * | `POST /volumes/:name/check` | `VolumeCheck` |
+ * | `GET /stats?ref=…` | `StatsSample`; stopped containers are left out; without `ref` all that run |
+ * | `GET /stats?stream=1&ref=…` | NDJSON `StatsSample`, one each second |
+ * | `GET /containers/:ref/top` | `Top` |
  * | `GET /containers/:ref/stat?path=` | `PathStat` |
  * | `GET /containers/:ref/archive?path=&name=&followLink=1&contentOnly=1` | body: tar; `x-ctr-path-stat` |
  * | `PUT /containers/:ref/archive?path=&makeFolders=1&archiveOwners=1&noOverwriteDirNonDir=1` | body: tar → 204 |
@@ -73,6 +76,7 @@ export * from "./life.ts";
 export * from "./mounts.ts";
 export * from "./policies.ts";
 export * from "./schemas.ts";
+export * from "./stats.ts";
 export * from "./upkeep.ts";
 export * from "./volumes.ts";
 export * from "./wire/mod.ts";

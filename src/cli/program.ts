@@ -25,6 +25,7 @@ import { registryAliases, registryCommand } from "./registry.ts";
 import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
 import { serviceCommand } from "./service.ts";
+import { statsCommand, topCommand } from "./stats.ts";
 import { killCommand, removeCommand, restartCommand, stopCommand, waitCommand } from "./stop.ts";
 import { systemCommand } from "./system.ts";
 import { versionCommand, versionLine } from "./version.ts";
@@ -67,6 +68,8 @@ export function buildProgram(app: App): Command {
     diffCommand(app),
     commitCommand(app),
     inspectCommand(app),
+    statsCommand(app),
+    topCommand(app),
     waitCommand(app),
     pauseCommand(app),
     unpauseCommand(app),

@@ -28,6 +28,7 @@ import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
+import { statsRoutes } from "./stats_routes.ts";
 import { systemRoutes } from "./system_routes.ts";
 import { upkeepRoutes } from "./upkeep_routes.ts";
 import { volumeRoutes } from "./volume_routes.ts";
@@ -156,6 +157,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       ...systemRoutes({ version, containers, images, accelerator, shutdown: stop }),
       ...upkeepRoutes({ context: { home, hypervisor, records }, containers, images, volumes }),
       ...containerRoutes(containers),
+      ...statsRoutes(containers),
       ...volumeRoutes(volumes),
       ...eventRoutes(events),
       ...fileRoutes(containers, images),
