@@ -230,6 +230,30 @@ Deno.test("prune removes what does not run, by label and by age", async () => {
   await running.remove(true);
 });
 
+Deno.test("a volume that was made for a container goes with it where it should", async () => {
+  await using home = await Home.make();
+  const containers = await home.open();
+  const volumes = () => {
+    try {
+      return [...Deno.readDirSync(join(home.path, "volumes"))].length;
+    } catch {
+      return 0;
+    }
+  };
+  const mounts = { mounts: [{ type: "volume", target: "/data" }] } as const;
+  const make = (more: object = {}) => containers.create(request(["sleep"], { ...mounts, ...more }));
+  const kept = containers.get((await make()).id);
+  const taken = containers.get((await make()).id);
+  const removing = containers.get((await make({ autoRemove: true })).id);
+  assert.equal(volumes(), 3);
+  await kept.remove(false);
+  await taken.remove(false, { volumes: true });
+  assert.equal(volumes(), 2, "kept without -v, removed with it");
+  await removing.start();
+  await removing.stop();
+  await until("its removal", () => volumes() === 1);
+});
+
 Deno.test("waiting ends with the state, with the deadline, or when it cannot come any more", async () => {
   await using home = await Home.make();
   const containers = await home.open();
