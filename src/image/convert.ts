@@ -17,7 +17,8 @@ import { missingBlob } from "./layer_disks.ts";
 import { recompress } from "./recompress.ts";
 import { findImage, imageFor, presentImages } from "./resolve.ts";
 import { recordOf, type Store } from "./store.ts";
-import type { ConvertOptions, ImageRecord, LayerBlob, LayerPhase } from "./types.ts";
+import type { ConvertOptions } from "./form_types.ts";
+import type { ImageRecord, LayerBlob, LayerPhase } from "./types.ts";
 
 type Format = "oci" | "docker";
 

@@ -7,7 +7,7 @@ import type { ImageLease } from "./images.ts";
 import { diskIds, missingBlob } from "./layer_disks.ts";
 import { takeLease } from "./lease.ts";
 import type { Store } from "./store.ts";
-import type { ConfigChange, DiffOptions, ImageDiff } from "./types.ts";
+import type { ConfigChange, DiffOptions, ImageDiff } from "./form_types.ts";
 
 /** Fields of a configuration that are told; more are counted by none. */
 const MAX_FIELDS = 50;

@@ -2,7 +2,7 @@ import { type Platform } from "../oci/mod.ts";
 import type { ImageManifest } from "./graph.ts";
 import { findImage, imageFor, presentImages } from "./resolve.ts";
 import type { Store } from "./store.ts";
-import type { HistoryEntry } from "./types.ts";
+import type { HistoryEntry } from "./form_types.ts";
 
 /** How an image came to be, the last step first. Old tools tell less than there are layers. */
 export async function imageHistory(

@@ -4,11 +4,13 @@ import type {
   DiffOptions,
   HistoryEntry,
   ImageDiff,
+  ImportOptions,
+} from "./form_types.ts";
+import type {
   ImageDiskUsage,
   ImageObject,
   ImageRecord,
   ImageUsage,
-  ImportOptions,
   Loaded,
   LoadOptions,
   LoadSource,

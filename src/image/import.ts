@@ -16,7 +16,8 @@ import type { ImageLease } from "./images.ts";
 import { takeLease } from "./lease.ts";
 import { untagged } from "./load_layout.ts";
 import { recordOf, type Store } from "./store.ts";
-import type { ImageRecord, ImportOptions, LoadSource } from "./types.ts";
+import type { ImportOptions } from "./form_types.ts";
+import type { ImageRecord, LoadSource } from "./types.ts";
 
 const LAYER_TYPES: Readonly<Record<Compression, string>> = {
   none: MEDIA_TYPE.layer,

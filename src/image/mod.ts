@@ -19,6 +19,9 @@ export type {
   DiffOptions,
   HistoryEntry,
   ImageDiff,
+  ImportOptions,
+} from "./form_types.ts";
+export type {
   ImageDiskUsage,
   ImageLimits,
   ImageObject,
@@ -26,7 +29,6 @@ export type {
   ImagesOptions,
   ImageUsage,
   ImageVariant,
-  ImportOptions,
   LayerBlob,
   LayerPhase,
   Loaded,
