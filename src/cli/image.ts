@@ -11,6 +11,7 @@ import {
 import {
   fetchOptions,
   formatOption,
+  inspectFormatOption,
   platformOptions,
   progressOption,
   repeated,
@@ -123,9 +124,10 @@ function inspectCommand(app: App): Command {
   return new Command("inspect")
     .summary("Print all that is known about images, as JSON")
     .argument("<image...>", "references")
-    .action(async (images: string[]) => {
+    .addOption(inspectFormatOption())
+    .action(async (images: string[], flags: object) => {
       const { inspectImages } = await import("./image_list_action.ts");
-      await inspectImages(app, images);
+      await inspectImages(app, images, flags);
     });
 }
 

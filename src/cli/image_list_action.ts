@@ -1,10 +1,12 @@
 import { z } from "zod";
 import { CtrError, isCtrError } from "../core/mod.ts";
+import { roughly } from "./ago.ts";
 import type { App } from "./app.ts";
 import { usage } from "./errors.ts";
 import { familiarReference, splitReference } from "./familiar.ts";
 import { filterImages, isNameless } from "./image_filters.ts";
-import { prettyJson } from "./json.ts";
+import { imageInspectFields } from "./image_inspect_fields.ts";
+import { printInspected } from "./inspected.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
 
@@ -77,13 +79,15 @@ function nameOf(image: Image): { name: string; tag: string } {
 function templateFields(image: Image, shown: (digest: string) => string) {
   const { name, tag } = nameOf(image);
   const { descriptor, creationDate } = image.configuration;
+  const created = image.variants[0]?.config.created ?? creationDate;
   const size = Math.max(0, ...image.variants.map((variant) => variant.size));
   return {
     Repository: name,
     Tag: tag,
     ID: shown(descriptor.digest),
     Digest: descriptor.digest,
-    CreatedAt: image.variants[0]?.config.created ?? creationDate,
+    CreatedAt: created,
+    CreatedSince: `${roughly(Date.now() - Date.parse(created))} ago`,
     Size: megabytes(size),
   };
 }
@@ -121,7 +125,11 @@ async function listVariants(
 }
 
 /** Prints the images as a JSON array. Nothing is printed when one of them is missing. */
-export async function inspectImages(app: App, references: readonly string[]): Promise<void> {
+export async function inspectImages(
+  app: App,
+  references: readonly string[],
+  flags: { readonly format?: Format } = {},
+): Promise<void> {
   const engine = await app.engine();
   const found: Image[] = [];
   const missing: string[] = [];
@@ -140,7 +148,7 @@ export async function inspectImages(app: App, references: readonly string[]): Pr
       hint: 'see "ctr image ls"',
     });
   }
-  app.stdout.line(prettyJson(found));
+  await printInspected(app, found, flags.format, imageInspectFields);
 }
 
 function megabytes(size: number): string {

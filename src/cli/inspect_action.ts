@@ -3,6 +3,7 @@ import { Container } from "../api/mod.ts";
 import { CtrError, isCtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
+import { imageInspectFields } from "./image_inspect_fields.ts";
 import { inspectFields } from "./inspect_fields.ts";
 import { printInspected } from "./inspected.ts";
 import type { Format } from "./list.ts";
@@ -54,7 +55,7 @@ export async function inspect(
   );
   await printInspected(app, found.map(({ value }) => value), flags.format, (value) => {
     const container = containers.get(value);
-    return container ? inspectFields(container) : {};
+    return container ? inspectFields(container) : imageInspectFields(value);
   });
 }
 

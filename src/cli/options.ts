@@ -1,4 +1,5 @@
 import { type Command, Option } from "commander";
+import { usage } from "./errors.ts";
 
 /** Collects the values of a flag that may be given several times. */
 export function repeated(value: string, before: readonly string[] | undefined): string[] {
@@ -144,11 +145,21 @@ export function progressOption(): Option {
 
 export const LIST_FORMATS = ["table", "json", "yaml", "toml"];
 
-/** The words are offered and shown; a template is taken as well, and checked when it is used. */
+/** The words are offered and shown; a template is taken as well, and read when it is used. */
 export function formatOption(): Option {
-  const option = new Option("--format <format>", "a word, or a template such as '{{.ID}}'")
-    .default("table");
-  option.argChoices = LIST_FORMATS;
+  return wordOrTemplate("a word, or a template such as '{{.ID}}'", LIST_FORMATS).default("table");
+}
+
+/** What cannot be used is told before an engine is started for it. */
+function wordOrTemplate(description: string, words: string[]): Option {
+  const option = new Option("--format <format>", description).argParser((value) => {
+    if (words.includes(value) || value.includes("{{")) return value;
+    throw usage(
+      `cannot use --format "${value}": want ${words.join(", ")} or a template`,
+      "a template looks like '{{.ID}}'",
+    );
+  });
+  option.argChoices = words;
   return option;
 }
 
@@ -161,8 +172,6 @@ export function filterOption({ short = false } = {}): Option {
 
 /** Of `inspect`, which prints JSON unless told otherwise. */
 export function inspectFormatOption(): Option {
-  const option = new Option("--format <format>", "a word, or a template such as '{{.name}}'")
-    .default("json");
-  option.argChoices = ["json", "yaml", "toml"];
-  return option;
+  const words = ["json", "yaml", "toml"];
+  return wordOrTemplate("a word, or a template such as '{{.name}}'", words).default("json");
 }

@@ -78,6 +78,8 @@ Deno.test("lists", async () => {
       "inspect web",
       "inspect web nope",
       "inspect alpine:3 --format {{.id}}",
+      "image inspect alpine:3 --format {{.RepoTags}}|{{.RepoDigests}}|{{.Os}}/{{.Architecture}}|{{.Size}}",
+      "images --format {{.Repository}}:{{.Tag}}|{{.ID}}|{{.Size}}",
       "inspect data --format yaml",
       "inspect data --type container",
       "inspect job --format {{.State.Status}}|{{.State.ExitCode}}|{{.RestartCount}}|{{.Name}}",
