@@ -13,6 +13,8 @@ export interface EmptyExt4Options {
   readonly journal?: boolean;
   /** 4 MiB to 512 MiB. Default: by the capacity. */
   readonly journalBytes?: number;
+  /** See `Ext4WriterOptions`; default true. */
+  readonly lostAndFound?: boolean;
   /** At most 16 bytes. */
   readonly label?: string;
   /** Default: random. */
@@ -51,7 +53,7 @@ export async function makeEmptyExt4(
   new Ext4Writer(file, {
     capacityBytes,
     journal,
-    lostAndFound: true,
+    lostAndFound: options.lostAndFound ?? true,
     ...(options.journalBytes === undefined ? {} : { journalBytes: options.journalBytes }),
     ...(options.label === undefined ? {} : { label: options.label }),
   }).finish(uuid);

@@ -77,7 +77,7 @@ export async function writeDisk(
   const writer = new Ext4Writer(file, {
     capacityBytes: shape.sizeBytes,
     journal: shape.journal,
-    lostAndFound: true,
+    lostAndFound: false, // as in files.ts
     ...(shape.journalBytes !== undefined && { journalBytes: shape.journalBytes }),
   });
   await fill(writer);

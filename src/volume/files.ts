@@ -162,6 +162,8 @@ async function makeContent(config: VolumeConfig, path: string): Promise<void> {
   // Below a folder of mode 0700, so the root of a share may be what it is in an image.
   if (config.type === "shared") return await Deno.mkdir(path, { mode: 0o755 });
   await makeEmptyExt4(path, config.sizeBytes!, {
+    // A database server refuses a folder with anything in it; e2fsck makes one when it needs one.
+    lostAndFound: false,
     journal: config.journal !== undefined,
     ...(config.journal?.sizeBytes && { journalBytes: config.journal.sizeBytes }),
   });
