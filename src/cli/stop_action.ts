@@ -2,7 +2,7 @@ import type { Container, Exit } from "../api/mod.ts";
 import { parseDurationMs } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
-import { usage } from "./errors.ts";
+import { EngineGone, usage } from "./errors.ts";
 import { seconds } from "./settings.ts";
 import { allTargets, checkTargets, containerPath } from "./targets.ts";
 
@@ -102,16 +102,30 @@ export async function wait(
   flags: WaitFlags,
 ): Promise<void> {
   const { for: wanted, timeout } = flags;
-  const request = {
-    for: wanted,
-    ...(timeout !== undefined && { timeoutMs: timeoutMs(timeout) }),
+  const most = timeout === undefined ? undefined : timeoutMs(timeout);
+  const first = await app.engine();
+  const began = performance.now();
+  const request = (engine: EngineClient) => {
+    const spent = engine === first ? 0 : Math.round(performance.now() - began);
+    return { for: wanted, ...(most !== undefined && { timeoutMs: Math.max(0, most - spent) }) };
   };
-  const engine = await app.engine();
-  const act = (container: string) =>
-    engine.post(containerPath(container, "wait"), request, {}) as Promise<Exit | undefined>;
+  const act = async (container: string): Promise<Exit | undefined> => {
+    for (let engine = first;; engine = await nextEngine(app)) {
+      try {
+        return await engine.post(containerPath(container, "wait"), request(engine), {}) as Exit;
+      } catch (error) {
+        if (!(error instanceof EngineGone)) throw error; // the next engine goes on with it
+      }
+    }
+  };
   await allTargets(app, containers, act, (container, exit) => {
     app.stdout.line(wanted === "stopped" ? String(exit?.status) : container);
   });
+}
+
+async function nextEngine(app: App): Promise<EngineClient> {
+  const { startedEngine } = await import("./engine_start.ts");
+  return await startedEngine(await app.home());
 }
 
 function timeoutMs(text: string): number {
