@@ -9,9 +9,11 @@ const NAMES = [
   "images",
   "exec",
   "cp",
+  "df",
   "stdio",
   "cli",
   "memory",
+  "stats",
   "many",
   "logs",
 ];

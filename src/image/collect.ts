@@ -46,7 +46,7 @@ async function addImage(store: Store, descriptor: Descriptor, needed: Needed): P
   needed.blobs.add(target.manifest.config.digest);
   for (const { digest } of target.manifest.layers) needed.blobs.add(digest);
   // Artifacts that are not images have blobs but no disks.
-  const image = await readImage(store.content, descriptor);
+  const image = await readImage(store.content, descriptor, target);
   for (const id of image ? diskIds(store.disks.plan(image.layers)) : []) needed.disks.add(id);
 }
 

@@ -8,6 +8,9 @@ import { fileSize, removeIfThere, type StorePaths } from "./paths.ts";
 /** Bytes of documents that are kept in memory. */
 const KEPT_BYTES = 8 * 1024 * 1024;
 
+/** Bytes that are read at once. */
+const SMALL = 64 * 1024;
+
 export interface BlobSize {
   readonly digest: Digest;
   readonly size: number;
@@ -59,7 +62,8 @@ export class ContentStore {
         `cannot read blob ${digest.slice(0, 19)}: it has ${size} bytes, more than ${limit}`,
       );
     }
-    const bytes = await Deno.readFile(path);
+    // A round trip to another thread takes longer than the read, and there may be thousands.
+    const bytes = size <= SMALL ? Deno.readFileSync(path) : await Deno.readFile(path);
     if (digestOf(bytes) === digest) {
       this.#remember(digest, bytes, file);
       return bytes;

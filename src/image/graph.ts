@@ -129,12 +129,16 @@ export function layersOf(
   });
 }
 
-/** @returns Undefined if the manifest or its config is not in the store. Layers may be missing. */
+/**
+ * @param known What the descriptor leads to, where it was read already.
+ * @returns Undefined if the manifest or its config is not in the store. Layers may be missing.
+ */
 export async function readImage(
   content: ContentStore,
   descriptor: Descriptor,
+  known?: Target,
 ): Promise<ImageManifest | undefined> {
-  const target = await storedTarget(content)(descriptor);
+  const target = known ?? await storedTarget(content)(descriptor);
   if (target?.kind !== "manifest") return undefined;
   const { manifest } = target;
   checkIsImage(manifest);
