@@ -15,6 +15,7 @@ import (
 	"ctr/guest/cgroup"
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/netcfg"
+	"ctr/guest/netserve"
 	"ctr/guest/oom"
 	"ctr/guest/plan"
 	"ctr/guest/process"
@@ -72,7 +73,12 @@ func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *b
 		name string
 		run  func() error
 	}{
-		{"network", func() error { return netcfg.Apply(request.Network) }},
+		{"network", func() error {
+			if err := netcfg.Apply(request.Network); err != nil {
+				return err
+			}
+			return netserve.Start(request.Network)
+		}},
 		{"disks", func() error { return c.assemble(request) }},
 		{"mounts", func() error {
 			if err := c.root.PrepareMounts(request.ShmBytes, privileged(request)); err != nil {

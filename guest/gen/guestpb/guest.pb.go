@@ -735,12 +735,13 @@ func (m *Network) Decode(data []byte) error {
 }
 
 type Interface struct {
-	Mac       string
-	Name      string
-	Addresses []string
-	Gateway4  string
-	Gateway6  string
-	Mtu       uint32
+	Mac         string
+	Name        string
+	Addresses   []string
+	Gateway4    string
+	Gateway6    string
+	Mtu         uint32
+	NameServers []string
 }
 
 // Append appends the encoded message to b.
@@ -763,6 +764,9 @@ func (m *Interface) Append(b []byte) []byte {
 	if m.Mtu != 0 {
 		b = wire.AppendVarint(b, 6, uint64(m.Mtu))
 	}
+	for _, v := range m.NameServers {
+		b = wire.AppendString(b, 7, v)
+	}
 	return b
 }
 
@@ -783,6 +787,8 @@ func (m *Interface) Decode(data []byte) error {
 			m.Gateway6 = r.String()
 		case 6:
 			m.Mtu = uint32(r.Varint())
+		case 7:
+			m.NameServers = append(m.NameServers, r.String())
 		default:
 			r.Skip()
 		}

@@ -1,0 +1,90 @@
+package netserve
+
+import (
+	"encoding/binary"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"ctr/guest/inet"
+)
+
+const (
+	// Above the ports that Linux gives to clients, and nobody's: no service of a container misses it.
+	loopbackPort = 65011
+	dialTimeout  = 10 * time.Second
+
+	reached = 0
+	refused = 1
+)
+
+// serveLoopback listens for the network's gateway alone, which asks for the port of a service that the container's
+// address refuses: two bytes, big-endian. The answer is one byte, then what the service says.
+func serveLoopback(prefixes []string, allowed []netip.Addr) error {
+	for _, text := range prefixes {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return err
+		}
+		listener, err := inet.Bind(netip.AddrPortFrom(prefix.Addr(), loopbackPort), true)
+		if err != nil {
+			return err
+		}
+		go acceptGateway(listener, allowed)
+	}
+	return nil
+}
+
+func acceptGateway(listener *os.File, allowed []netip.Addr) {
+	for {
+		connection, from, err := inet.Accept(listener)
+		if err != nil {
+			pause()
+			continue
+		}
+		if !slices.Contains(allowed, from.Addr().Unmap()) {
+			connection.Close()
+			continue
+		}
+		go carry(connection)
+	}
+}
+
+func carry(gateway *os.File) {
+	defer gateway.Close()
+	_ = gateway.SetDeadline(time.Now().Add(dialTimeout))
+	var port [2]byte
+	if _, err := io.ReadFull(gateway, port[:]); err != nil {
+		return
+	}
+	service := dialLoopback(binary.BigEndian.Uint16(port[:]))
+	if service == nil {
+		_, _ = gateway.Write([]byte{refused})
+		return
+	}
+	defer service.Close()
+	if _, err := gateway.Write([]byte{reached}); err != nil {
+		return
+	}
+	_ = gateway.SetDeadline(time.Time{})
+	done := make(chan struct{})
+	go func() {
+		_, _ = io.Copy(service, gateway)
+		_ = inet.CloseWrite(service)
+		close(done)
+	}()
+	_, _ = io.Copy(gateway, service)
+	_ = inet.CloseWrite(gateway)
+	<-done
+}
+
+func dialLoopback(port uint16) *os.File {
+	for _, address := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		if service, err := inet.Dial(netip.AddrPortFrom(address, port), true, dialTimeout); err == nil {
+			return service
+		}
+	}
+	return nil
+}
