@@ -26,7 +26,7 @@ export function topCommand(app: App): Command {
     .argument("[ps-options...]", "aux, -ef, or -o with columns such as pid,user,command")
     .option("-o, --columns <columns>", "columns, in their order")
     .addOption(formatOption())
-    .passThroughOptions()
+    .allowUnknownOption() // of ps
     .action(async (container: string, psOptions: string[], flags: object) => {
       const { top } = await import("./top_action.ts");
       await top(app, container, psOptions, flags as Parameters<typeof top>[3]);
