@@ -21,7 +21,7 @@ export async function run(args: string[]): Promise<boolean> {
   await home.ctr("pull", "--progress", "none", BUSYBOX);
   const count = args.includes("--quick") ? 3 : CONTAINERS;
   for (let index = 0; index < count; index++) {
-    await home.ctr("run", "-d", "-m", "64m", BUSYBOX, "sleep", "100000");
+    await home.ctr("run", "-d", BUSYBOX, "sleep", "100000");
   }
   const pid = await home.enginePid();
   await pause(WARM_MS);

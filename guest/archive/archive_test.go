@@ -174,6 +174,7 @@ func FuzzReader(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		data = bytes.Clone(data)
 		mend(data)
 		r := NewReader(&pieces{data: data, sizes: []int{700, 3}})
 		for total := int64(0); ; {
