@@ -17,7 +17,8 @@ export class ProcessInput {
   #queued = 0;
   #closing = false;
   #closed = false;
-  #writing: Promise<void> | undefined;
+  #draining = false;
+  #written: Promise<void> = Promise.resolve();
 
   constructor(vm: RunningVm, processId: string, taken = 0) {
     this.#vm = vm;
@@ -48,8 +49,11 @@ export class ProcessInput {
 
   /** Resolves when the guest has taken what was written until now. Never rejects. */
   flush(): Promise<void> {
-    this.#writing ??= this.#drain().finally(() => this.#writing = undefined);
-    return this.#writing;
+    if (!this.#draining) {
+      this.#draining = true;
+      this.#written = this.#drain();
+    }
+    return this.#written;
   }
 
   async #drain(): Promise<void> {
@@ -65,6 +69,10 @@ export class ProcessInput {
       this.#taken += this.#queued;
       this.#queue = [];
       this.#queued = 0;
+    } finally {
+      // In the same turn as the last look at the queue: what comes behind it begins anew. A promise
+      // that is reset a turn later would be handed to who wrote in between, and nobody would send it.
+      this.#draining = false;
     }
   }
 
