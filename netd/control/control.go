@@ -13,6 +13,7 @@
 // | port.names | {id, names} | |
 // | publish | network.Published | {host} |
 // | unpublish | {id} | |
+// | listening | {id} | {listening} |
 // | ask | {name} | {addresses} |
 // | events | | |
 // | shutdown | | |
@@ -210,6 +211,10 @@ func (s *Server) call(request Request) (any, error) {
 		return with(request, func(port named) (any, error) {
 			s.network.Unpublish(port.ID)
 			return struct{}{}, nil
+		})
+	case "listening":
+		return with(request, func(port named) (any, error) {
+			return map[string]bool{"listening": s.network.Listening(port.ID)}, nil
 		})
 	case "ask":
 		return with(request, func(asked struct {

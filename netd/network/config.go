@@ -53,6 +53,8 @@ type Port struct {
 	Datagram bool     `json:"datagram,omitempty"`
 	Names    []string `json:"names,omitempty"`
 	Egress   *Rules   `json:"egress,omitempty"`
+	// NoHostAccess keeps it from this machine where its network does not.
+	NoHostAccess bool `json:"noHostAccess,omitempty"`
 }
 
 // Published is a port of the host that leads to one of a guest.

@@ -25,6 +25,7 @@ type Network struct {
 	Config    Config
 	fabric    *fabric.Fabric
 	gateway   *gateway.Gateway
+	world     *outside.World
 	table     *names.Table
 	policy    *policy.Policy
 	publisher *publish.Publisher
@@ -63,6 +64,7 @@ func Open(config Config, onDenial func(policy.Denial)) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	n.world = world
 	n.publisher = publish.New(n.gateway)
 	if err := n.serveNames(ipv4, ipv6); err != nil {
 		n.gateway.Close()
@@ -121,6 +123,7 @@ func (n *Network) AddPort(config Port) error {
 		return err
 	}
 	n.policy.SetGuest(addresses, rules)
+	n.world.KeepFromHost(addresses, config.NoHostAccess)
 	n.table.Set(config.ID, config.Names, addresses)
 	n.wires[config.ID] = newWire(port, config)
 	return nil
@@ -138,6 +141,7 @@ func (n *Network) RemovePort(id string) error {
 	n.table.Remove(id)
 	n.fabric.Remove(id)
 	n.policy.SetGuest(w.port.Identity.Addresses, nil)
+	n.world.KeepFromHost(w.port.Identity.Addresses, false)
 	w.close()
 	return nil
 }
@@ -167,6 +171,9 @@ func (n *Network) Publish(config Published) (string, error) {
 	})
 	return at.String(), err
 }
+
+// Listening tells whether somebody in the guest takes connections of a published port.
+func (n *Network) Listening(id string) bool { return n.publisher.Listening(id) }
 
 // Unpublish stops listening.
 func (n *Network) Unpublish(id string) { n.publisher.Remove(id) }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync"
 
 	"ctr/netd/gateway"
 	"ctr/netd/policy"
@@ -26,17 +27,42 @@ type World struct {
 	Host []netip.Addr
 	// Network is the guests' own prefixes: an address of them that no guest has is nobody's.
 	Network []netip.Prefix
+
+	mu   sync.Mutex
+	kept map[netip.Addr]bool
+}
+
+// KeepFromHost says whether a guest has no access to this machine, whatever its network has.
+func (w *World) KeepFromHost(guest []netip.Addr, keep bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.kept == nil {
+		w.kept = make(map[netip.Addr]bool)
+	}
+	for _, address := range guest {
+		if keep {
+			w.kept[address] = true
+		} else {
+			delete(w.kept, address)
+		}
+	}
+}
+
+func (w *World) hostAccess(guest netip.Addr) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.HostAccess && !w.Internal && !w.kept[guest]
 }
 
 // Dial connects to what a guest asks for.
 func (w *World) Dial(ctx context.Context, flow gateway.Flow) (net.Conn, error) {
 	if w.isHost(flow.To.Addr()) {
-		if !w.HostAccess || w.Internal {
+		if !w.hostAccess(flow.From.Addr()) {
 			return nil, ErrDenied
 		}
 		return dialLoopback(ctx, flow)
 	}
-	if !w.mayReach(flow.To.Addr()) {
+	if !w.mayReach(flow.From.Addr(), flow.To.Addr()) {
 		return nil, ErrDenied
 	}
 	switch w.Policy.Flow(flow.From.Addr(), flow.Network, flow.To) {
@@ -63,7 +89,7 @@ func (w *World) DialNamed(ctx context.Context, flow gateway.Flow, guest net.Conn
 
 // MayPing tells whether a guest's echoes go out: where names or ports decide, they do not.
 func (w *World) MayPing(from, to netip.Addr) bool {
-	return w.mayReach(to) && !w.isHost(to) && w.Policy.Flow(from, "icmp", netip.AddrPortFrom(to, 0)) == policy.Allowed
+	return w.mayReach(from, to) && !w.isHost(to) && w.Policy.Flow(from, "icmp", netip.AddrPortFrom(to, 0)) == policy.Allowed
 }
 
 func (w *World) isHost(address netip.Addr) bool {
@@ -77,7 +103,7 @@ func (w *World) isHost(address netip.Addr) bool {
 
 // mayReach leaves out what is not the world: this machine unless it is allowed, the network itself, and link-local
 // addresses, at one of which clouds hand out a machine's credentials.
-func (w *World) mayReach(to netip.Addr) bool {
+func (w *World) mayReach(from, to netip.Addr) bool {
 	if w.Internal || !to.IsGlobalUnicast() || to.IsLoopback() {
 		return false
 	}
@@ -86,7 +112,7 @@ func (w *World) mayReach(to netip.Addr) bool {
 			return false
 		}
 	}
-	return w.HostAccess || !isOwn(to)
+	return w.hostAccess(from) || !isOwn(to)
 }
 
 // isOwn tells whether an address is one of this machine's.

@@ -56,6 +56,17 @@ func TestTheHostsLoopbackIsReachedByItsOwnAddress(t *testing.T) {
 		if _, err := w.Dial(context.Background(), to); !errors.Is(err, ErrDenied) {
 			t.Fatalf("from an internal network: %v", err)
 		}
+		w = world()
+		w.KeepFromHost([]netip.Addr{guest.Addr()}, true)
+		if _, err := w.Dial(context.Background(), to); !errors.Is(err, ErrDenied) {
+			t.Fatalf("from a guest that is kept from the host: %v", err)
+		}
+		w.KeepFromHost([]netip.Addr{guest.Addr()}, false)
+		if conn, err := w.Dial(context.Background(), to); err != nil {
+			t.Fatalf("from the next guest of that address: %v", err)
+		} else {
+			_ = conn.Close()
+		}
 	}
 }
 

@@ -142,7 +142,7 @@ func (p *Publisher) listenTCP(l *listener) error {
 func (p *Publisher) connect(client net.Conn, port Port) {
 	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 	defer cancel()
-	guest, err := p.dialer.DialGuest(ctx, "tcp", port.Guest)
+	guest, err := p.dialGuest(ctx, port.Guest)
 	if err != nil {
 		if tcp, ok := client.(*net.TCPConn); ok {
 			_ = tcp.SetLinger(0) // refused, as the guest has refused

@@ -172,3 +172,51 @@ func listen(t *testing.T, serve func(net.Conn)) netip.AddrPort {
 	}()
 	return netip.MustParseAddrPort(listener.Addr().String())
 }
+
+// closed is a guest whose services listen on its loopback alone, behind what every guest has.
+type closed struct{ here }
+
+func (c closed) DialGuest(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	if to.Port() != loopbackPort {
+		return nil, syscall.ECONNREFUSED
+	}
+	near, far := net.Pipe()
+	go func() {
+		defer func() { _ = far.Close() }()
+		var port [2]byte
+		_, _ = io.ReadFull(far, port[:])
+		service, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", int(port[0])<<8|int(port[1])))
+		if err != nil {
+			_, _ = far.Write([]byte{1})
+			return
+		}
+		_, _ = far.Write([]byte{0})
+		go func() { _, _ = io.Copy(service, far) }()
+		_, _ = io.Copy(far, service)
+	}()
+	return near, nil
+}
+
+func TestAServiceOfTheGuestsLoopbackIsReached(t *testing.T) {
+	guest := listen(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, "hello")
+		_ = conn.Close()
+	})
+	p := New(closed{})
+	defer p.Close()
+	at, _ := p.Add("web", Port{Network: "tcp", Host: anyPort, Guest: guest})
+	conn, err := net.Dial("tcp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := io.ReadAll(conn); string(got) != "hello" {
+		t.Fatalf("got %q", got)
+	}
+	if !p.Listening("web") {
+		t.Fatal("somebody listens")
+	}
+	_, _ = p.Add("none", Port{Network: "tcp", Host: anyPort, Guest: netip.MustParseAddrPort("127.0.0.1:1")})
+	if p.Listening("none") || p.Listening("unknown") {
+		t.Fatal("nobody listens")
+	}
+}
