@@ -1,6 +1,7 @@
 import { z } from "zod";
 import {
   Container,
+  ContainerStats,
   EngineEvent,
   FileChange,
   ImageDifference,
@@ -8,6 +9,7 @@ import {
   Progress,
   SystemDf,
   SystemStatus,
+  TopProcess,
   VerboseDf,
   Volume,
   VolumeCheck,
@@ -65,6 +67,8 @@ export const DOCUMENTS: Readonly<Record<string, Document>> = {
     schema: VerboseDf,
     printedBy: "ctr system df --verbose --format json",
   },
+  stats: { schema: z.array(ContainerStats), printedBy: "ctr stats --format json" },
+  top: { schema: z.array(TopProcess), printedBy: "ctr top --format json" },
   "system-version": {
     schema: z.array(z.strictObject({ component: z.string(), version: z.string() })),
     printedBy: "ctr system version --format json",

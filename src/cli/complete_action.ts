@@ -5,7 +5,7 @@ import type { EngineClient } from "./engine_client.ts";
 import { familiarReference } from "./familiar.ts";
 
 /** Somebody waits for this with a finger on the Tab key. */
-const PATIENCE_MS = 500;
+const PATIENCE_MS = 1500;
 
 interface Candidate {
   readonly word: string;

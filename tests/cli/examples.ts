@@ -26,7 +26,7 @@ export function container(prefix: string, name: string, state: string) {
       mounts: exited ? [] : [{
         type: "volume",
         name: "data",
-        source: "/home/volumes/data",
+        source: "/var/lib/ctr/volumes/data",
         destination: "/data",
         readonly: false,
       }],

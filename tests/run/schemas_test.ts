@@ -15,6 +15,8 @@ const PRINTED: readonly (readonly [command: string, schema: string])[] = [
   ["volume ls --format json", "volumes"],
   ["volume inspect data", "volumes"],
   ["diff ended --format json", "changes"],
+  ["stats --format json", "stats"],
+  ["top up --format json", "top"],
   ["registry ls --format json", "logins"],
   ["system status --format json", "system-status"],
   ["system df --format json", "system-df"],
