@@ -28,6 +28,7 @@ export interface HostChoices {
  * absolute. The stream NICs' sockets are `nic<N>.sock`.
  */
 export function qemuArguments(config: VmConfig, host: HostChoices): string[] {
+  checkSlots(config, host);
   return [
     ...["-name", `ctr-${config.id}`],
     ...["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"],
@@ -83,6 +84,24 @@ function machine({ architecture }: VmConfig, host: HostChoices): string[] {
     "max,-svm,-erms,-fsrm",
     ...modern,
   ];
+}
+
+/** Of virtio devices: microvm described by ACPI, and virt. */
+const SLOTS: Readonly<Record<Architecture, number>> = { amd64: 24, arm64: 32 };
+
+/** QEMU would say that there is no bus. */
+function checkSlots({ id, architecture, disks, nics }: VmConfig, host: HostChoices): void {
+  const shares = host.shares?.length ?? 0;
+  const fixed = host.cid === undefined ? 4 : 5; // serial, entropy, balloon, the boot disk; vsock
+  const wanted = fixed + disks.length + nics.length + shares;
+  const slots = SLOTS[architecture];
+  if (wanted <= slots) return;
+  const fact =
+    `${disks.length} disks, ${nics.length} networks and ${shares} shared folders do not fit, ` +
+    `a VM has room for ${slots - fixed} of them together`;
+  throw new CtrError("unsupported", `cannot start VM "${id}": ${fact}`, {
+    hint: "mount fewer folders and volumes: one folder above several of them takes one place",
+  });
 }
 
 /** virtiofsd reads and writes the guest's memory, so it must be memory that can be shared. */

@@ -64,6 +64,13 @@ Deno.test("qemuArguments()", async (t) => {
       assert.match(user, /security_model=mapped-xattr/);
     },
   );
+  await t.step("says how many devices fit", () => {
+    const disk = (at: number) => ({ path: "/a", readonly: true, serial: `d${at}` });
+    const disks = (count: number) => Array.from({ length: count }, (_, at) => disk(at));
+    assert.doesNotThrow(() => words({ disks: disks(19) }, { accelerator: "tcg" }));
+    const many = () => words({ disks: disks(20) }, { accelerator: "tcg" });
+    assert.throws(many, /20 disks, 1 networks and 0 shared folders do not fit, .* 20 of them/);
+  });
   await t.step("refuses a serial, an address or a size that QEMU would misread", () => {
     const disks = [{ path: "/a", readonly: true, serial: "a,b" }];
     assert.throws(() => words({ disks }, { accelerator: "tcg" }), /cannot attach a disk/);

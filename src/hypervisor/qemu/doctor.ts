@@ -3,6 +3,7 @@ import { hostArchitecture } from "../../host/mod.ts";
 import type { Architecture, Finding } from "../hypervisor.ts";
 import { type AcceleratorOptions, chooseAccelerator } from "./accelerator.ts";
 import { findBinary } from "./binary.ts";
+import { findVirtiofsd } from "./virtiofsd.ts";
 import { hasVhostVsock } from "./vsock.ts";
 
 /** Facts for `ctr doctor`, the host's own architecture first. */
@@ -14,6 +15,7 @@ export async function doctor(options: AcceleratorOptions): Promise<readonly Find
     fact("accelerator", () => accelerator(own, options)),
     fact(`QEMU for ${other}`, () => qemu(other)),
     fact("vsock", vsock),
+    fact("shared folders", shares),
   ]);
 }
 
@@ -39,6 +41,13 @@ async function accelerator(own: Architecture, options: AcceleratorOptions): Prom
   const { accelerator, reason, hint } = await chooseAccelerator(own, options, { tell: false });
   if (reason === undefined) return { ok: true, detail: accelerator };
   return { ok: false, detail: `${accelerator}: ${reason}`, ...(hint !== undefined && { hint }) };
+}
+
+async function shares(): Promise<Judgement> {
+  const program = await findVirtiofsd();
+  if (program) return { ok: true, detail: `virtiofs, by ${program.path}` };
+  const why = Deno.uid() === 0 ? "virtiofsd is not installed, or cannot run here" : "without root";
+  return { ok: true, detail: `9p, which is slower (${why})` };
 }
 
 async function vsock(): Promise<Judgement> {
