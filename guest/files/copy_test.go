@@ -62,8 +62,11 @@ func outsideOf(t *testing.T, folder string) string {
 	t.Helper()
 	var all strings.Builder
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || path == filepath.Join(folder, "root/target") {
-			return errors.Join(err, fs.SkipDir)
+		if err != nil {
+			return err
+		}
+		if path == filepath.Join(folder, "root/target") {
+			return fs.SkipDir
 		}
 		info, err := entry.Info()
 		if err != nil {
@@ -76,7 +79,7 @@ func outsideOf(t *testing.T, folder string) string {
 		fmt.Fprintln(&all, path, info.Mode(), string(content))
 		return nil
 	})
-	if err != nil && err != fs.SkipDir {
+	if err != nil {
 		t.Fatal(err)
 	}
 	return all.String()
