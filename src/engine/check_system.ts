@@ -12,6 +12,8 @@ interface Problem {
 
 export interface CheckParts extends Stores {
   readonly context: Pick<ContainersContext, "home" | "hypervisor" | "records">;
+  /** Resolves when every VM of an earlier engine was found: until then they belong to nobody. */
+  readonly adopted: Promise<unknown>;
 }
 
 /**
@@ -23,6 +25,7 @@ export interface CheckParts extends Stores {
  * @param repair Ends what nobody needs to decide: leftovers go, and records of what is gone.
  */
 export async function checkSystem(parts: CheckParts, repair: boolean): Promise<SystemCheck> {
+  await parts.adopted.catch(() => {});
   const problems = await lasting(parts);
   if (!repair || problems.length === 0) {
     return { problems: problems.map(({ text }) => text), repaired: [] };

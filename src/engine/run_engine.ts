@@ -148,6 +148,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     stop,
   );
   const adopting = containers.adopt(); // before the first request: what it finds is waited for
+  volumes.adopting(adopting);
   const server = await listen({
     home,
     containers,
@@ -155,7 +156,13 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     log,
     routes: [
       ...systemRoutes({ version, containers, images, accelerator, shutdown: stop }),
-      ...upkeepRoutes({ context: { home, hypervisor, records }, containers, images, volumes }),
+      ...upkeepRoutes({
+        context: { home, hypervisor, records },
+        adopted: adopting,
+        containers,
+        images,
+        volumes,
+      }),
       ...containerRoutes(containers),
       ...statsRoutes(containers),
       ...volumeRoutes(volumes),

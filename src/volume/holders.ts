@@ -21,6 +21,7 @@ export class Holders {
   readonly #busy = new Map<string, string>();
   /** Users whose VM is about to be gone. */
   readonly #ending = new Map<string, PromiseWithResolvers<void>>();
+  #adopting: Promise<unknown> | undefined;
   /** Volumes that a container is being made with. */
   readonly #reserved = new Map<string, Set<string>>();
 
@@ -81,8 +82,21 @@ export class Holders {
     if (!this.#ending.has(userId)) this.#ending.set(userId, Promise.withResolvers());
   }
 
-  /** Waits for users of a volume that are ending; for those that do not end, no longer than they may. */
+  /** Until then it is not known who holds what: VMs of an earlier engine may. */
+  adopting(found: Promise<unknown>): void {
+    this.#adopting = found;
+  }
+
+  /**
+   * Waits until it is known who holds a volume, and for users of it that are ending; for what does not
+   * end, no longer than it may take.
+   */
   async settled(name: string): Promise<void> {
+    const found = this.#adopting;
+    if (found) {
+      await withDeadline("waiting for running containers", ENDING_MS, () => found).catch(() => {});
+      this.#adopting = undefined;
+    }
     const ends = [...this.#holds.get(name)?.keys() ?? []].flatMap((id) =>
       this.#ending.get(id)?.promise ?? []
     );

@@ -31,7 +31,7 @@ export interface VolumesOptions {
   readonly references: () => Iterable<VolumeReference>;
 }
 
-/** Opens the volumes of a home, and makes the records agree with the folders. */
+/** Opens the volumes of a home. */
 export async function openVolumes(options: VolumesOptions): Promise<Volumes> {
   const files = new VolumeFiles(options.home);
   await files.create();
@@ -65,9 +65,8 @@ export class Volumes implements VolumeStore {
   get(name: string, verb = "find"): VolumeConfig {
     const config = this.#records.get(name);
     if (config) return config;
-    throw new CtrError("not-found", `cannot ${verb} volume "${name}": there is no such volume`, {
-      hint: "see all of them with: ctr volume ls",
-    });
+    const message = `cannot ${verb} volume "${name}": there is no such volume`;
+    throw new CtrError("not-found", message, { hint: "see all of them with: ctr volume ls" });
   }
 
   has(name: string): boolean {
@@ -96,9 +95,8 @@ export class Volumes implements VolumeStore {
     checkLabels(request.labels ?? {});
     const name = request.name ?? anonymousName();
     if (this.has(name) || this.#making.has(name)) {
-      throw new CtrError("exists", `cannot create volume "${name}": there is one`, {
-        hint: `see it with: ctr volume inspect ${name}`,
-      });
+      const hint = `see it with: ctr volume inspect ${name}`;
+      throw new CtrError("exists", `cannot create volume "${name}": there is one`, { hint });
     }
     const anonymous = request.name === undefined ? { [ANONYMOUS_LABEL]: "" } : {};
     const options = request.options ?? {};
@@ -162,6 +160,11 @@ export class Volumes implements VolumeStore {
 
   adopt(name: string, user: VolumeUser, { readonly } = { readonly: false }): void {
     this.#holders.hold(name, user, readonly);
+  }
+
+  /** @param found Resolves when `adopt()` was called for every VM that lives. */
+  adopting(found: Promise<unknown>): void {
+    this.#holders.adopting(found);
   }
 
   ending(userId: string): void {
@@ -261,7 +264,7 @@ export class Volumes implements VolumeStore {
     });
   }
 
-  /** A tar archive of the content; pieces are valid until the next one is asked for. */
+  /** A tar archive; pieces are valid until the next one is asked for. */
   async *export(name: string): AsyncGenerator<Uint8Array> {
     const config = this.get(name, "export");
     const { exportContent } = await import("./work.ts");
@@ -292,7 +295,6 @@ export class Volumes implements VolumeStore {
     }
   }
 
-  /** @throws {CtrError} `not-found`; `conflict` while a container runs with it. */
   async check(name: string): Promise<VolumeCheck> {
     const config = this.get(name, "check");
     const { checkContent } = await import("./work.ts");
@@ -304,7 +306,7 @@ export class Volumes implements VolumeStore {
     );
   }
 
-  /** @throws {CtrError} `no-space` if the content does not fit; `unsupported`; `conflict`; `usage`. */
+  /** @throws {CtrError} `no-space` if the content does not fit; `unsupported`; `usage`. */
   async resize(name: string, sizeBytes: number): Promise<void> {
     const config = this.get(name, "resize");
     checkSize(sizeBytes, config);
@@ -339,7 +341,6 @@ export class Volumes implements VolumeStore {
     return lost;
   }
 
-  /** Makes records and folders agree, unless one of them is being worked on. */
   async sweep(): Promise<void> {
     if (!this.#isWorking()) await sweep(this.#files, this.#records, this.#log);
   }

@@ -203,6 +203,22 @@ Deno.test("who wants the volume of a container whose VM is ending waits for that
   await removed;
 });
 
+Deno.test("a new engine gives no volume away before it knows who has it", async () => {
+  await using home = await Home.make();
+  const volumes = await home.open();
+  await volumes.create({ name: "a", options: { size: "64m" } });
+  const adopting = Promise.withResolvers<void>();
+  volumes.adopting(adopting.promise);
+  const refused = rejects(
+    volumes.attach("a", TWO, { readonly: false }),
+    "conflict",
+    /"one" uses the block volume/,
+  );
+  volumes.adopt("a", ONE);
+  adopting.resolve();
+  await refused;
+});
+
 Deno.test("a shared volume has any number of containers", async () => {
   await using home = await Home.make();
   const volumes = await home.open();
