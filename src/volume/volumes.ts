@@ -31,7 +31,6 @@ export interface VolumesOptions {
   readonly references: () => Iterable<VolumeReference>;
 }
 
-/** Opens the volumes of a home. */
 export async function openVolumes(options: VolumesOptions): Promise<Volumes> {
   const files = new VolumeFiles(options.home);
   await files.create();
@@ -162,7 +161,7 @@ export class Volumes implements VolumeStore {
     this.#holders.hold(name, user, readonly);
   }
 
-  /** @param found Resolves when `adopt()` was called for every VM that lives. */
+  /** @param found Resolves once `adopt()` was called for every VM that lives. */
   adopting(found: Promise<unknown>): void {
     this.#holders.adopting(found);
   }
