@@ -7,7 +7,7 @@ export function inspectFields(container: Container): Record<string, unknown> {
   const { image, initProcess: process, resources, labels, mounts } = configuration;
   const addresses = Object.fromEntries(
     status.networks.map(({ network, ipv4Address }) => [network, {
-      IPAddress: ipv4Address.replace(/\/.*/, ""),
+      IPAddress: (ipv4Address ?? "").replace(/\/.*/, ""),
     }]),
   );
   return {

@@ -69,7 +69,7 @@ function row({ name, configuration, status }: Container, id: string): string[] {
     platform.architecture,
     status.state,
     status.health?.state ?? "",
-    status.networks.map((network) => network.ipv4Address.replace(/\/.*/, "")).join(","),
+    status.networks.flatMap(({ ipv4Address }) => ipv4Address?.replace(/\/.*/, "") ?? []).join(","),
     String(resources.cpus),
     `${Math.round(resources.memoryInBytes / 1048576)} MB`,
     alive ? status.startedAt ?? "" : "",
