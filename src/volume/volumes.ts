@@ -222,6 +222,7 @@ export class Volumes implements VolumeStore {
     let reclaimedBytes = 0;
     for (const config of this.list().filter(({ labels }) => labelsMatch(labels, filters))) {
       const { name } = config;
+      await this.#holders.settled(name);
       const { allocated } = await measure(this.#files, config);
       if (!this.has(name) || !this.#free(name)) continue;
       await this.#remove(name);
@@ -305,7 +306,6 @@ export class Volumes implements VolumeStore {
     );
   }
 
-  /** @throws {CtrError} `no-space` if the content does not fit; `unsupported`; `usage`. */
   async resize(name: string, sizeBytes: number): Promise<void> {
     const config = this.get(name, "resize");
     checkSize(sizeBytes, config);
