@@ -31,6 +31,12 @@
  * | `GET /volumes/:name/export` | body: archive |
  * | `POST /volumes/:name/import?force=1` | body: archive → `Volume`, made if there is none |
  * | `POST /volumes/:name/check` | `VolumeCheck` |
+ * | `GET /networks`, `POST /networks` | `Network[]`; `CreateNetworkRequest` → `Network` |
+ * | `GET /networks/:name`, `DELETE /networks/:name` | `Network`; 204 |
+ * | `POST /networks/prune` | `PruneNetworksRequest` → `PruneNetworksReply` |
+ * | `POST /networks/:name/connect`, `…/disconnect` | `ConnectRequest`, `DisconnectRequest` → 204 |
+ * | `GET /containers/:ref/ports` | `PortState[]` |
+ * | `GET /dns?name=&network=` | `DnsAnswer` |
  * | `GET /stats?ref=…` | `StatsSample`; stopped containers are left out; without `ref` all that run |
  * | `GET /stats?stream=1&ref=…` | NDJSON `StatsSample`, one each second |
  * | `GET /containers/:ref/top` | `Top` |
@@ -74,6 +80,7 @@ export * from "./events.ts";
 export * from "./images.ts";
 export * from "./life.ts";
 export * from "./mounts.ts";
+export * from "./networks.ts";
 export * from "./policies.ts";
 export * from "./schemas.ts";
 export * from "./stats.ts";

@@ -1,5 +1,12 @@
 import { z } from "zod";
 import { Device, Mount, MountSpec, PublishedSocket } from "./mounts.ts";
+import {
+  EgressSpec,
+  ExposedPort,
+  NetworkAttachment,
+  PortSpec,
+  PublishedPort,
+} from "./networks.ts";
 import { Health, HealthSpec, RestartPolicy, RestartState } from "./policies.ts";
 
 const bytes = z.int().nonnegative();
@@ -64,7 +71,17 @@ export const CreateRequest = z.strictObject({
   readonlyPaths: z.array(z.string()).optional(),
   sysctls: z.record(z.string(), z.string()).default({}),
   init: z.boolean().default(false),
-  network: z.enum(["default", "none"]).default("default"),
+  /** The first has the default route. Absent: `default`; empty: none. */
+  networks: z.array(NetworkAttachment).max(8).optional(),
+  ports: z.array(PortSpec).max(4096).default([]),
+  /** Those that the image exposes, and `exposedPorts`, at any free ports. */
+  publishAll: z.boolean().default(false),
+  exposedPorts: z.array(ExposedPort).max(4096).default([]),
+  /** Tell who has connected to a published TCP port, by a line in front. */
+  proxyProtocol: z.boolean().default(false),
+  egress: EgressSpec.optional(),
+  /** False: it does not reach services of the host. */
+  hostAccess: z.boolean().default(true),
   dns: z.strictObject({
     nameservers: z.array(z.string()).default([]),
     search: z.array(z.string()).default([]),
@@ -156,6 +173,11 @@ export const Container = z.strictObject({
     creationDate: time,
     mounts: z.array(Mount).default([]),
     publishedSockets: z.array(PublishedSocket).default([]),
+    /** Names of its networks, the first with the default route. */
+    networks: z.array(z.string()).default([]),
+    publishedPorts: z.array(PortSpec).default([]),
+    exposedPorts: z.array(ExposedPort).default([]),
+    egress: EgressSpec.optional(),
     restartPolicy: RestartPolicy.default({ name: "no", maximumRetries: 0 }),
     healthCheck: HealthSpec.optional(),
   }),
@@ -173,7 +195,18 @@ export const Container = z.strictObject({
     startedAt: time.optional(),
     pid: z.int().optional(), // of the monitor on the host
     accelerator: z.string().optional(),
-    networks: z.array(z.looseObject({ network: z.string(), ipv4Address: z.string() })),
+    networks: z.array(z.strictObject({
+      network: z.string(),
+      hostname: z.string(),
+      ipv4Address: z.string().optional(), // CIDR
+      ipv4Gateway: z.string().optional(),
+      ipv6Address: z.string().optional(), // CIDR
+      ipv6Gateway: z.string().optional(),
+      macAddress: z.string(),
+      mtu: z.int(),
+    })),
+    /** Where the host listens for it. */
+    publishedPorts: z.array(PublishedPort).default([]),
     exit: Exit.optional(),
     health: Health.optional(),
     restart: RestartState.optional(),

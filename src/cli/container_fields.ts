@@ -29,7 +29,7 @@ export function containerFields(
     State: status.state,
     Health: status.health?.state ?? "",
     Platform: `${platform.os}/${platform.architecture}`,
-    Ports: "",
+    Ports: portsText(status.publishedPorts),
     Size: formatSize(status.upperBytes ?? 0),
     Labels: Object.entries(labels).map(([key, value]) => `${key}=${value}`).join(","),
     Label: (key: unknown) => Object.hasOwn(labels, String(key)) ? labels[String(key)] : "",
@@ -37,6 +37,14 @@ export function containerFields(
     LocalVolumes: String(mounts.filter((mount) => mount.type === "volume").length),
     Networks: status.networks.map(({ network }) => network).join(","),
   };
+}
+
+/** As docker writes them: `127.0.0.1:8080->80/tcp, [::1]:8080->80/tcp`. */
+export function portsText(ports: Container["status"]["publishedPorts"]): string {
+  return ports.map(({ hostAddress, hostPort, containerPort, protocol }) => {
+    const host = hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress;
+    return `${host}:${hostPort}->${containerPort}/${protocol}`;
+  }).join(", ");
 }
 
 /** `Up 3 minutes (healthy)`, `Exited (3) 2 hours ago`, as docker says it. */

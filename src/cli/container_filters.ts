@@ -28,9 +28,13 @@ export function containerFilters(all: readonly Container[]): Filters<Container> 
       each.configuration.mounts.some(({ name, source, destination }) =>
         [name, source, destination].includes(value)
       ),
-    network: (each, value) => each.status.networks.some(({ network }) => network === value),
-    publish: refused,
-    expose: refused,
+    network: (each, value) => each.configuration.networks.includes(value),
+    publish: (each, value) =>
+      each.configuration.publishedPorts.some(({ containerPort, hostPort, protocol }) =>
+        isPort(value, protocol, [containerPort, hostPort])
+      ),
+    expose: (each, value) =>
+      each.configuration.exposedPorts.some(({ port, protocol }) => isPort(value, protocol, [port])),
   };
 }
 
@@ -72,6 +76,12 @@ function createdAt({ configuration }: Container): number {
   return Date.parse(configuration.creationDate);
 }
 
-function refused(_each: Container, value: string): never {
-  throw usage(`cannot filter by the port "${value}": this version of ctr publishes no ports`);
+/** `80`, `80/udp`, `80-90`. */
+function isPort(wanted: string, protocol: string, ports: readonly number[]): boolean {
+  const [, first, last = first, of = "tcp"] = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp))?$/.exec(wanted) ??
+    [];
+  if (first === undefined) {
+    throw usage(`cannot filter by the port "${wanted}": want port[-port][/tcp|/udp]`);
+  }
+  return of === protocol && ports.some((port) => port >= Number(first) && port <= Number(last));
 }

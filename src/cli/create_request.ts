@@ -4,13 +4,15 @@ import type { App } from "./app.ts";
 import { usage } from "./errors.ts";
 import { allLabels } from "./label_file.ts";
 import { type MountFlags, mountRequest } from "./mount_flags.ts";
+import { type NetworkFlags, networkRequest } from "./network_flags.ts";
 import { platform, type PlatformFlags } from "./platform.ts";
 import { type ProcessFlags, processSpec } from "./process_spec.ts";
 import { policies, type PolicyFlags } from "./policy_flags.ts";
 import { devices, security } from "./security_flags.ts";
 import * as settings from "./settings.ts";
 
-export interface ContainerFlags extends ProcessFlags, PlatformFlags, MountFlags, PolicyFlags {
+export interface ContainerFlags
+  extends ProcessFlags, PlatformFlags, MountFlags, PolicyFlags, NetworkFlags {
   readonly name?: string;
   readonly remove?: boolean;
   readonly cidfile?: string;
@@ -37,16 +39,6 @@ export interface ContainerFlags extends ProcessFlags, PlatformFlags, MountFlags,
   readonly readOnlyPath?: readonly string[];
   readonly stopSignal?: string;
   readonly stopTimeout?: string;
-  readonly network?: string;
-  readonly net?: string;
-  readonly linkLocal?: string;
-  readonly dns?: readonly string[];
-  readonly dnsDomain?: string;
-  readonly dnsSearch?: readonly string[];
-  readonly dnsOption?: readonly string[];
-  readonly dnsOpt?: readonly string[];
-  readonly noDns?: boolean;
-  readonly addHost?: readonly string[];
   readonly kernel?: string;
   readonly kernelArg?: readonly string[];
 }
@@ -99,7 +91,7 @@ export async function createRequest(
     ...record("security", await security(flags.securityOpt ?? [])),
     ...record("sysctls", sysctls),
     ...(flags.init && { init: true }),
-    ...network(flags),
+    ...networkRequest(flags),
     ...(flags.kernel !== undefined && { kernel: resolve(flags.kernel) }),
     ...list("kernelArguments", flags.kernelArg ?? []),
     ...given("stopSignal", flags.stopSignal),
@@ -117,30 +109,6 @@ function resources(flags: ContainerFlags): Partial<CreateRequestInput> {
       { pidsLimit: Math.max(0, settings.count("--pids-limit", flags.pidsLimit, -1, MOST_PIDS)) }),
     ...(flags.oomScoreAdj !== undefined &&
       { oomScoreAdj: settings.count("--oom-score-adj", flags.oomScoreAdj, -1000, 1000) }),
-  };
-}
-
-function network(flags: ContainerFlags): Partial<CreateRequestInput> {
-  const name = flags.network ?? flags.net ?? "default";
-  if (flags.linkLocal !== undefined && flags.linkLocal !== "none") {
-    throw usage(`cannot use --link-local "${flags.linkLocal}": want none`);
-  }
-  if (name !== "default" && name !== "none") {
-    throw usage(`cannot use --network "${name}": this version of ctr has "default" and "none"`);
-  }
-  const dns = {
-    nameservers: settings.addresses("--dns", flags.dns ?? []),
-    search: [...flags.dnsSearch ?? []],
-    options: [...flags.dnsOption ?? [], ...flags.dnsOpt ?? []],
-    ...given("domain", flags.dnsDomain),
-  };
-  const asked = Object.values(dns).some((value) => value.length > 0);
-  if (flags.noDns && asked) throw usage('cannot use "--no-dns" together with other --dns flags');
-  return {
-    ...(name === "none" && { network: name }),
-    ...(flags.linkLocal === "none" && { linkLocal: false }),
-    ...(flags.noDns ? { dns: { keep: true } } : asked && { dns }),
-    ...list("addHosts", settings.hosts(flags.addHost ?? [])),
   };
 }
 

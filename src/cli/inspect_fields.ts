@@ -6,8 +6,12 @@ export function inspectFields(container: Container): Record<string, unknown> {
   const { id, name, configuration, status } = container;
   const { image, initProcess: process, resources, labels, mounts } = configuration;
   const addresses = Object.fromEntries(
-    status.networks.map(({ network, ipv4Address }) => [network, {
-      IPAddress: (ipv4Address ?? "").replace(/\/.*/, ""),
+    status.networks.map((each) => [each.network, {
+      IPAddress: address(each.ipv4Address),
+      Gateway: each.ipv4Gateway ?? "",
+      GlobalIPv6Address: address(each.ipv6Address),
+      IPv6Gateway: each.ipv6Gateway ?? "",
+      MacAddress: each.macAddress,
     }]),
   );
   return {
@@ -53,9 +57,27 @@ export function inspectFields(container: Container): Record<string, unknown> {
     })),
     NetworkSettings: {
       IPAddress: Object.values(addresses)[0]?.IPAddress ?? "",
+      MacAddress: Object.values(addresses)[0]?.MacAddress ?? "",
+      Ports: ports(status),
       Networks: addresses,
     },
   };
+}
+
+function address(cidr = ""): string {
+  return cidr.replace(/\/.*/, "");
+}
+
+/** As docker keys them: `80/tcp`. */
+function ports({ publishedPorts }: Container["status"]) {
+  const found: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const { containerPort, protocol, hostAddress, hostPort } of publishedPorts) {
+    (found[`${containerPort}/${protocol}`] ??= []).push({
+      HostIp: hostAddress,
+      HostPort: String(hostPort),
+    });
+  }
+  return found;
 }
 
 function state({ status }: Container) {

@@ -69,7 +69,9 @@ function row({ name, configuration, status }: Container, id: string): string[] {
     platform.architecture,
     status.state,
     status.health?.state ?? "",
-    status.networks.flatMap(({ ipv4Address }) => ipv4Address?.replace(/\/.*/, "") ?? []).join(","),
+    status.networks.map(({ ipv4Address, ipv6Address }) =>
+      (ipv4Address ?? ipv6Address ?? "").replace(/\/.*/, "")
+    ).join(","),
     String(resources.cpus),
     `${Math.round(resources.memoryInBytes / 1048576)} MB`,
     alive ? status.startedAt ?? "" : "",

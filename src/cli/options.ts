@@ -84,8 +84,30 @@ function policyOptions(command: Command): Command {
 function networkOptions(command: Command): Command {
   return command
     .optionsGroup("Network:")
-    .option("--network <name>", "default or none")
-    .addOption(new Option("--net <name>", "the same as --network").hideHelp())
+    .option(
+      "--network <name[,key=value,...]>",
+      "join a network, or none; keys: alias, ip, ip6, mac, mtu",
+      repeated,
+    )
+    .addOption(same("--net <name>", "--network", "network"))
+    .option("--network-alias <name>", "a further name for containers of the network", repeated)
+    .addOption(same("--net-alias <name>", "--network-alias", "network-alias"))
+    .option("--ip <address>", "its IPv4 address in the first network")
+    .option("--ip6 <address>", "its IPv6 address in the first network")
+    .option("--mac <address>", "its MAC address in the first network")
+    .addOption(new Option("--mac-address <address>", "the same as --mac").hideHelp())
+    .on("option:mac-address", (value: string) => command.setOptionValue("mac", value))
+    .option(
+      "-p, --publish <[address:][port:]port[/udp]>",
+      "reach a port of the container here",
+      repeated,
+    )
+    .option("-P, --publish-all", "publish every exposed port at a free one")
+    .option("--expose <port[/udp]>", "a port that --publish-all publishes", repeated)
+    .option("--proxy-protocol", "tell published TCP ports who connects, by a PROXY line")
+    .addOption(new Option("--egress <rule>", "allow or deny connections to the outside"))
+    .option("--allow-host <name|range[:port]>", "all that --egress deny lets through", repeated)
+    .addOption(withoutPair("--no-host-access", "keep it from services of the host"))
     .option("--link-local <none>", "none: no link-local addresses")
     .option("--dns <address>", "name server", repeated)
     .option("--dns-domain <name>", "domain of the resolver")
@@ -96,6 +118,13 @@ function networkOptions(command: Command): Command {
     )
     .addOption(withoutPair("--no-dns", "leave /etc/resolv.conf alone"))
     .option("--add-host <name:address>", "add a line to /etc/hosts", repeated);
+}
+
+/** Another spelling of a flag that may be given several times. */
+function same(flags: string, as: string, name: string): Option {
+  const option = new Option(flags, `the same as ${as}`).argParser(repeated).hideHelp();
+  option.attributeName = () => name.replace(/-(.)/g, (_, letter) => letter.toUpperCase());
+  return option;
 }
 
 function securityOptions(command: Command): Command {

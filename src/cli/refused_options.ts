@@ -18,14 +18,6 @@ const HOST_DISK = "disks are files of the host; limit them there";
 
 /** Flags of `run` and `create` in Docker and Apple's container that have no meaning here, or not yet. */
 export const REFUSED_IN_RUN: readonly RefusedFlag[] = [
-  { flags: "-p, --publish <spec>", reason: LATER },
-  { flags: "-P, --publish-all", reason: LATER },
-  { flags: "--expose <port>", reason: LATER },
-  { flags: "--ip <address>", reason: LATER },
-  { flags: "--ip6 <address>", reason: LATER },
-  { flags: "--mac-address <address>", reason: LATER },
-  { flags: "--network-alias <name>", reason: LATER },
-  { flags: "--net-alias <name>", reason: LATER },
   { flags: "--rosetta", reason: LATER },
   { flags: "--virtualization", reason: LATER },
   { flags: "--init-image <image>", reason: LATER },

@@ -148,7 +148,7 @@ export function groups(texts: readonly string[]): string[] {
 /** `name:address`; the address may hold colons. */
 export function hosts(texts: readonly string[]): { address: string; names: string[] }[] {
   return texts.map((text) => {
-    const match = /^([^:=\s]+)[:=]\[?([0-9a-f.:]+)\]?$/i.exec(text);
+    const match = /^([^:=\s]+)[:=]\[?([0-9a-f.:]+|host-gateway)\]?$/i.exec(text);
     if (match) return { address: match[2]!, names: [match[1]!] };
     throw usage(`cannot use --add-host "${text}": want name:address, for example db:192.0.2.7`);
   });

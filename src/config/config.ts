@@ -53,6 +53,16 @@ const Schema = z.strictObject({
     /** "auto" is "virtiofs" where virtiofsd can run, else "9p". */
     transport: z.enum(["auto", "virtiofs", "9p"]).optional(),
   }).default({}),
+  network: z.strictObject({
+    /** Where ports are published that name no address: "localhost", "all", or an address. */
+    publish_address: z.union([z.enum(["localhost", "all"]), z.ipv4(), z.ipv6()]).optional(),
+    /** Range of the network "default", when it is made. */
+    subnet: z.cidrv4().optional(),
+    /** The same of IPv6. */
+    subnet_v6: z.cidrv6().optional(),
+    /** The file that names the host's name servers. */
+    resolv_conf: z.string().startsWith("/").optional(),
+  }).default({}),
   registry: z.strictObject({
     /** Where images come from that name no host. */
     domain: z.string().min(1).optional(),

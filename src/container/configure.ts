@@ -1,6 +1,7 @@
 import type { UpdateReply, UpdateRequest } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { writeConfigFile } from "./config_file.ts";
+import type { Context } from "./context.ts";
 import type { Lifetime } from "./lifetime.ts";
 import type { ContainerRecords } from "./records.ts";
 import type { ContainerConfig } from "./types.ts";
@@ -32,7 +33,7 @@ export async function update(
  */
 export async function rename(
   life: Lifetime,
-  records: ContainerRecords,
+  { records, networks }: Pick<Context, "records" | "networks">,
   name: string,
   reserved: (name: string) => boolean,
 ): Promise<void> {
@@ -46,13 +47,14 @@ export async function rename(
       throw new CtrError("exists", `cannot rename "${config.name}": ${fact}`);
     }
     await configure(life, records, { ...config, name });
+    await networks.rename(config.id, config.name, name);
     return config.name;
   });
   life.tell("rename", { oldName });
 }
 
 /** The record counts; the file follows, and is mended by the next engine if we die in between. */
-async function configure(
+export async function configure(
   life: Lifetime,
   records: ContainerRecords,
   config: ContainerConfig,

@@ -16,6 +16,7 @@ import { endLive, kill, remove, stop } from "./ending.ts";
 import { endedProcess } from "./ended_process.ts";
 import { ContainerFiles } from "./files/container_files.ts";
 import type { Gate } from "./gate.ts";
+import { changeNetworks, type NetworkChange } from "./networking/change_networks.ts";
 import { Lifetime } from "./lifetime.ts";
 import type { Live } from "./live.ts";
 import type { AttachedProcess } from "./live_process.ts";
@@ -69,6 +70,8 @@ export class Container {
       health: live?.health?.health,
       upper: options.size ? folders.upper : undefined,
       home: this.#context.home,
+      endpoints: this.#context.networks.endpointsOf(this.#life.id),
+      published: this.#context.networks.publishedOf(this.#life.id),
     });
   }
 
@@ -195,7 +198,7 @@ export class Container {
    * @throws {CtrError} `exists` if the name is taken.
    */
   rename(name: string, reserved: (name: string) => boolean): Promise<void> {
-    return rename(this.#life, this.#context.records, name, reserved);
+    return rename(this.#life, this.#context, name, reserved);
   }
 
   /**
@@ -234,6 +237,11 @@ export class Container {
       throw this.#wrongState("run a process in", "it is paused", `use: ctr unpause ${name}`);
     }
     return await live.execs.add(spec, detach);
+  }
+
+  /** Changes which networks it is in, from its next start on. @throws {CtrError} as `reconnect()`. */
+  changeNetworks(change: NetworkChange): Promise<void> {
+    return changeNetworks(this.#life, this.#context, change);
   }
 
   /** Its VM, after a start that is under way; undefined when it does not run. */
@@ -287,8 +295,11 @@ export class Container {
   }
 
   /** Finds what an earlier engine left of it. Called once, before anything else. */
-  adopt(): Promise<void> {
-    return this.#adopted = this.#life.mutex.run(() => this.#life.adopt());
+  adopt(ready: Promise<void>): Promise<void> {
+    return this.#adopted = this.#life.mutex.run(async () => {
+      await ready;
+      await this.#life.adopt();
+    });
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */

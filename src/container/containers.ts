@@ -63,6 +63,7 @@ export class Containers {
     const platform = request.platform ? parsePlatform(request.platform) : undefined;
     const image = await this.#context.images.resolveForRun(request.image, platform);
     const merged = mergeConfig(request, image, identity, await this.#context.defaults());
+    for (const { name } of merged.networks) this.#context.networks.get(name); // known before it starts
     const config = { ...merged, mounts: await this.#mounts(request, image, identity) };
     const folders = foldersOf(this.#context.home, identity.id);
     const { root } = folders;
@@ -128,9 +129,11 @@ export class Containers {
    * Finds what an earlier engine left: VMs that live, runs that ended unseen, and pieces of
    * containers that were being made or removed. All at once; one that fails is logged. A request
    * for a container that comes meanwhile waits for that one.
+   *
+   * @param ready What must be there before the first of them is looked at.
    */
-  async adopt(): Promise<void> {
-    const work = [...this.#containers.values()].map((container) => container.adopt());
+  async adopt(ready: Promise<void> = Promise.resolve()): Promise<void> {
+    const work = [...this.#containers.values()].map((container) => container.adopt(ready));
     const folders = await folderNames(containersFolder(this.#context.home));
     const known = (id: string) => this.#context.records.get(id) || this.#making.has(id);
     for (const id of folders.filter((id) => !known(id))) work.push(sweepFolder(this.#context, id));

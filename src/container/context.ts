@@ -6,6 +6,7 @@ import type { ConnectGuest, Hypervisor } from "../vm/mod.ts";
 import type { VolumeStore } from "../volume/mod.ts";
 import type { LogLimits } from "./log_writer.ts";
 import type { Defaults } from "./merge.ts";
+import type { NetworkStore } from "./networking/join.ts";
 import type { ContainerRecords } from "./records.ts";
 
 /** What every container of a home needs. */
@@ -14,6 +15,7 @@ export interface Context {
   readonly records: ContainerRecords;
   readonly images: Pick<Images, "resolveForRun" | "resolveManifest">;
   readonly volumes: VolumeStore;
+  readonly networks: NetworkStore;
   readonly hypervisor: Hypervisor;
   readonly connect: ConnectGuest;
   readonly log: Log;

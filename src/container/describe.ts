@@ -1,5 +1,5 @@
 import type { Container as ContainerObject, Health, RestartState } from "../api/mod.ts";
-import { networkPlan } from "./guest_request.ts";
+import type { Endpoint, PublishedAt } from "../network/mod.ts";
 import { describeMounts } from "./mounts/describe_mounts.ts";
 import type { ContainerRecord } from "./types.ts";
 
@@ -14,18 +14,19 @@ export interface Living {
   readonly upper: string | undefined;
   /** Where volumes are. */
   readonly home: string;
+  readonly endpoints: readonly Endpoint[];
+  readonly published: readonly PublishedAt[];
 }
 
 /** A container as `ls` and `inspect` show it. */
 export async function describe(
   record: ContainerRecord,
   state: State,
-  { vm, health = record.health, upper, home }: Living,
+  { vm, health = record.health, upper, home, endpoints, published }: Living,
 ): Promise<ContainerObject> {
   const { config, started } = record;
   const { process } = config;
   const running = state === "running" || state === "paused" || state === "stopping";
-  const network = networkPlan(config);
   const exit = (state === "exited" || state === "restarting") && record.exit;
   const upperBytes = upper === undefined ? undefined : await allocatedBytes(upper);
   const restart = restartState(record);
@@ -57,6 +58,10 @@ export async function describe(
       creationDate: config.createdAt,
       mounts: describeMounts(config, home),
       publishedSockets: [...config.publishedSockets],
+      networks: config.networks.map(({ name }) => name),
+      publishedPorts: [...config.ports],
+      exposedPorts: [...config.exposedPorts],
+      ...(config.egress && { egress: config.egress }),
       restartPolicy: config.restart,
       ...(config.health && { healthCheck: config.health }),
     },
@@ -64,15 +69,39 @@ export async function describe(
       state,
       ...(started && state !== "created" && { startedAt: new Date(started.atMs).toISOString() }),
       ...(vm && { pid: vm.pid, accelerator: vm.accelerator }),
-      networks: running && network
-        ? [{ network: config.network, ipv4Address: `${network.address}/${network.prefix}` }]
+      networks: running
+        ? config.networks.flatMap(({ name }) =>
+          endpoints.filter(({ network }) => network === name)
+            .map((endpoint) => describeEndpoint(endpoint, config.hostname))
+        )
         : [],
+      publishedPorts: running ? published.map(describePort) : [],
       ...(exit && { exit: exitObject(exit) }),
       ...(health && state !== "starting" && { health }), // of the run before
       ...(restart && { restart }),
       ...(upperBytes !== undefined && { upperBytes }),
     },
   };
+}
+
+function describeEndpoint(endpoint: Endpoint, hostname: string) {
+  const { network, addresses, gateway4, gateway6, mac, mtu } = endpoint;
+  const ipv4Address = addresses.find((address) => !address.includes(":"));
+  const ipv6Address = addresses.find((address) => address.includes(":"));
+  return {
+    network,
+    hostname,
+    ...(ipv4Address && { ipv4Address }),
+    ...(gateway4 && { ipv4Gateway: gateway4 }),
+    ...(ipv6Address && { ipv6Address }),
+    ...(gateway6 && { ipv6Gateway: gateway6 }),
+    macAddress: mac,
+    mtu,
+  };
+}
+
+function describePort({ protocol, hostAddress, hostPort, containerPort }: PublishedAt) {
+  return { protocol, hostAddress, hostPort, containerPort };
 }
 
 function restartState({ config, restart }: ContainerRecord): RestartState | undefined {

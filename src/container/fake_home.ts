@@ -15,6 +15,7 @@ import { openVolumes } from "../volume/mod.ts";
 import type { Container } from "./container.ts";
 import { Containers } from "./containers.ts";
 import type { Context } from "./context.ts";
+import { FakeNetworks } from "./fake_networks.ts";
 import { FakeGuestVm, type FakePrograms, PROGRAMS } from "./fake_guest.ts";
 import type { OutputSink } from "./process_output.ts";
 import { ContainerRecords } from "./records.ts";
@@ -65,6 +66,7 @@ export class Home implements AsyncDisposable {
       home: this.path,
       records,
       volumes: await openVolumes({ home: this.path, db: this.#db, references }),
+      networks: new FakeNetworks(),
       images: {
         resolveForRun: () => Promise.resolve(this.image),
         resolveManifest: () => Promise.resolve(this.image),

@@ -3,30 +3,8 @@ import type { GuestProcess, StartContainer } from "../vm/mod.ts";
 import { compileSeccomp } from "./seccomp_profile.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
 
-/** The one network of this version: the monitor's own, a world of one guest. */
-export interface NetworkPlan {
-  readonly mac: string;
-  readonly address: string;
-  readonly prefix: number;
-  readonly gateway: string;
-  readonly nameserver: string;
-}
-
-/** @returns Undefined without a network. */
-export function networkPlan(config: ContainerConfig): NetworkPlan | undefined {
-  if (config.network === "none") return undefined;
-  const digits = config.id.slice(0, 10).match(/../g)!.join(":");
-  return {
-    mac: `02:${digits}`,
-    address: "10.0.2.15",
-    prefix: 24,
-    gateway: "10.0.2.2",
-    nameserver: "10.0.2.3",
-  };
-}
-
 /**
- * Everything that the guest is told to start a container.
+ * What the guest is told to start a container, all but its networks.
  *
  * @param mounts In the order in which they are made.
  */
@@ -34,9 +12,8 @@ export function startRequest(
   config: ContainerConfig,
   layers: number,
   mounts: StartContainer["mounts"],
-): StartContainer {
+): Omit<StartContainer, "network" | "hosts"> {
   const { process } = config;
-  const network = networkPlan(config);
   return {
     containerId: config.id,
     rootfs: {
@@ -45,7 +22,6 @@ export function startRequest(
       readonly: config.readOnly,
     },
     process: guestProcess(config.id, process, config),
-    network: guestNetwork(config, network),
     limits: {
       memoryBytes: config.memoryBytes,
       cpuQuotaUs: 0, // the VM has as many processors as the container may use
@@ -53,7 +29,6 @@ export function startRequest(
     },
     mounts,
     hostname: config.hostname,
-    hosts: config.addHosts,
     ...(config.devices.length > 0 && { devices: config.devices }),
     privileged: config.privileged,
     maskedPaths: process.privileged ? [] : config.maskedPaths,
@@ -61,29 +36,6 @@ export function startRequest(
     sysctls: config.sysctls,
     shmBytes: config.shmBytes,
     init: config.init,
-  };
-}
-
-function guestNetwork(
-  { dns }: ContainerConfig,
-  plan: NetworkPlan | undefined,
-): StartContainer["network"] {
-  const given = dns?.nameservers ?? [];
-  return {
-    interfaces: plan
-      ? [{
-        mac: plan.mac,
-        name: "eth0",
-        addresses: [`${plan.address}/${plan.prefix}`],
-        gateway4: plan.gateway,
-        mtu: 1500,
-      }]
-      : [],
-    nameservers: given.length > 0 || !plan ? given : [plan.nameserver],
-    search: dns?.search ?? [],
-    options: dns?.options ?? [],
-    domain: dns?.domain ?? "",
-    keepResolvConf: dns?.keep ?? false,
   };
 }
 

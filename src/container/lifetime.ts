@@ -13,6 +13,7 @@ import { planOf } from "./health_plan.ts";
 import { UNKNOWN_HEALTH } from "./health_watch.ts";
 import { Live } from "./live.ts";
 import { Mutex } from "./mutex.ts";
+import { rejoinNetworks } from "./networking/join.ts";
 import { NO_RESTARTS } from "./restart_policy.ts";
 import { Restarts } from "./restarts.ts";
 import { startVm } from "./start_vm.ts";
@@ -37,6 +38,8 @@ export class Lifetime {
   #live: Live | undefined;
   #links: HostLinks | undefined;
   #starting = false;
+  /** Its names stop resolving when its process has ended, before its VM is gone. */
+  #released: Promise<void> = Promise.resolve();
   #removed = false;
   /** Replaced at each start: who waits for an end waits for the one to come. */
   #exited = Promise.withResolvers<Exit>();
@@ -194,6 +197,7 @@ export class Lifetime {
     live.health?.hold();
     live.ended = exit;
     if (this.#removed) return;
+    this.#leaveNetworks();
     this.#context.volumes.ending(this.id);
     const leaves = this.record!.config.autoRemove && !live.again;
     live.discard = leaves && lingerMs === 0;
@@ -205,6 +209,12 @@ export class Lifetime {
     await this.mutex.run(() => this.#tidy(live));
     if (leaves && !live.discard) this.#removeLater(lingerMs);
     else if (!live.again) this.restarts.schedule();
+  }
+
+  #leaveNetworks(): void {
+    this.#released = this.#context.networks.release(this.id).catch((error) => {
+      this.#context.log.error("leave the networks", { id: this.id, error });
+    });
   }
 
   /** Its end, and what follows from it: an engine that is killed here leaves both or none. */
@@ -242,6 +252,7 @@ export class Lifetime {
     else if (!live.vm.gone) await live.vm.shutdown(0);
     live.log[Symbol.dispose]();
     await this.#links?.end();
+    await this.#released;
     this.#context.volumes.detach(this.id);
     if (live.discard) await this.erase({ volumes: true });
     else await removeFolder(this.folders.vm);
@@ -265,6 +276,8 @@ export class Lifetime {
     this.#exited.resolve(await live.main.exit);
     live.log[Symbol.dispose]();
     await this.#links?.end();
+    this.#leaveNetworks();
+    await this.#released;
     this.#context.volumes.detach(this.id);
   }
 
@@ -307,6 +320,9 @@ export class Lifetime {
         if (mount.type !== "volume") continue;
         this.#context.volumes.adopt(mount.volume, config, { readonly: mount.readonly });
       }
+      await rejoinNetworks(this.#context.networks, config, this.folders.vm).catch((error) => {
+        this.#context.log.error("join the networks again", { id: this.id, error });
+      });
       const live = this.#join(vm, run, { inputTaken: main.inputOffset });
       live.main.begin();
       await live.adopt(processes);

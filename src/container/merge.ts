@@ -11,6 +11,7 @@ import {
   SYSCTLS,
 } from "./defaults.ts";
 import { mergeHealth } from "./health_plan.ts";
+import { mergeNetwork } from "./networking/merge_network.ts";
 import { compileSeccomp } from "./seccomp_profile.ts";
 import { hostnameOf } from "./names.ts";
 import { signalName, signalNumber } from "./signals.ts";
@@ -74,7 +75,7 @@ export function mergeConfig(
     readonlyPaths: pathsOver(systemPaths ? [] : READONLY_PATHS, request.readonlyPaths),
     sysctls: { ...SYSCTLS, ...request.sysctls },
     init: request.init,
-    network: request.network,
+    ...mergeNetwork(identity.name, request, image.config.config?.ExposedPorts),
     dns: request.dns,
     addHosts: request.addHosts,
     kernel: request.kernel,

@@ -11,9 +11,11 @@ import {
 import { type Context, foldersOf } from "./context.ts";
 import { UPPER_BYTES } from "./defaults.ts";
 import { isKept } from "./files/kept_upper.ts";
-import { networkPlan, startRequest } from "./guest_request.ts";
+import { startRequest } from "./guest_request.ts";
 import { HostLinks } from "./host_links.ts";
 import { attachMounts } from "./mounts/attach.ts";
+import { guestHosts, guestNetwork } from "./networking/guest_network.ts";
+import { joinNetworks, plugNetworks } from "./networking/join.ts";
 import { listenSpecs } from "./sockets/plan.ts";
 import type { ContainerRecord } from "./types.ts";
 
@@ -35,9 +37,26 @@ export async function startVm(
   watch: Stopwatch,
   spawned: () => void,
 ): Promise<StartedVm> {
+  const { id } = record.config;
+  try {
+    return await start(context, record, watch, spawned);
+  } catch (error) {
+    await context.networks.release(id);
+    throw error;
+  }
+}
+
+async function start(
+  context: Context,
+  record: ContainerRecord,
+  watch: Stopwatch,
+  spawned: () => void,
+): Promise<StartedVm> {
   const { config } = record;
+  const { networks } = context;
   const folders = foldersOf(context.home, config.id);
-  const [image, mounts] = await Promise.all([
+  const [endpoints, image, mounts] = await settled([
+    watch.measure("network", () => joinNetworks(networks, config)),
     watch.measure(
       "image",
       () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
@@ -46,7 +65,6 @@ export async function startVm(
     watch.measure("disk", () => prepareUpper(record, folders.upper, context.diskBytes)),
     Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
   ]);
-  const network = networkPlan(config);
   const boot = await bootVm(context.hypervisor, context.connect, {
     id: config.id,
     folder: folders.vm,
@@ -56,13 +74,15 @@ export async function startVm(
     upper: folders.upper,
     disks: mounts.disks,
     shares: mounts.shares,
-    nics: network ? [{ kind: "user", mac: network.mac }] : [],
+    nics: endpoints.map(({ mac }) => ({ kind: "stream", mac })),
     cpus: config.cpus,
     memoryBytes: config.memoryBytes,
     kernel: config.kernel,
     kernelArguments: config.kernelArguments,
   }, watch);
   boot.running.catch(() => {}); // awaited below
+  const plugged = plugNetworks(networks, config, endpoints, folders.vm);
+  plugged.catch(() => {}); // awaited below
   try {
     spawned();
   } catch (error) { // a full disk: nobody would find the VM again
@@ -72,10 +92,17 @@ export async function startVm(
   const vm = await boot.running;
   const links = new HostLinks(context, vm, config);
   try {
+    await plugged;
     await links.publish();
     const began = now();
     const guestMounts = mounts.guestMounts(vm.vm.shareMounts);
-    const request = startRequest(config, image.layerDisks.length, guestMounts);
+    const names = await guestNetwork(config, endpoints, networks);
+    const hosts = guestHosts(config, endpoints);
+    const request = {
+      ...startRequest(config, image.layerDisks.length, guestMounts),
+      ...names,
+      hosts,
+    };
     const listeners = await listenSpecs(config);
     const started = await vm.guest.startContainer({ ...request, listeners });
     watch.add("process", began, now(), named(started.steps));
@@ -86,6 +113,14 @@ export async function startVm(
     await vm.kill();
     throw error;
   }
+}
+
+/** As `Promise.all()`, but nothing is under way any more when it throws. */
+async function settled<T extends readonly unknown[]>(
+  work: readonly [...{ [K in keyof T]: Promise<T[K]> }],
+): Promise<T> {
+  await Promise.allSettled(work);
+  return await Promise.all(work) as unknown as T;
 }
 
 /**

@@ -1,5 +1,14 @@
 import { z } from "zod";
-import { Device, HealthSpec, PublishedSocket, RestartPolicy } from "../api/mod.ts";
+import {
+  Device,
+  EgressSpec,
+  ExposedPort,
+  HealthSpec,
+  NetworkAttachment,
+  PortSpec,
+  PublishedSocket,
+  RestartPolicy,
+} from "../api/mod.ts";
 import type { RestartRecord } from "./restart_policy.ts";
 import type { ContainerConfig } from "./types.ts";
 
@@ -16,14 +25,27 @@ const StoredConfig = z.looseObject({
   linkLocal: z.boolean().default(true),
   restart: RestartPolicy.default({ name: "no", maximumRetries: 0 }),
   health: HealthSpec.optional(),
+  /** Of records from before there could be several. */
+  network: z.enum(["default", "none"]).optional(),
+  networks: z.array(NetworkAttachment).optional(),
+  ports: z.array(PortSpec).default([]),
+  exposedPorts: z.array(ExposedPort).default([]),
+  proxyProtocol: z.boolean().default(false),
+  egress: EgressSpec.optional(),
+  hostAccess: z.boolean().default(true),
 });
+
+/** What a container that asks for nothing is in. */
+export const DEFAULT_ATTACHMENT: NetworkAttachment = { name: "default", aliases: [] };
 
 /** A configuration as it was stored, with what was added to such since. */
 export function configOf(stored: unknown): ContainerConfig {
-  const config = StoredConfig.parse(stored) as unknown as ContainerConfig;
+  const { network = "default", ...parsed } = StoredConfig.parse(stored);
+  const config = parsed as unknown as ContainerConfig;
   const { additionalGroups = [] } = config.process;
   return {
     ...config,
+    networks: parsed.networks ?? (network === "none" ? [] : [DEFAULT_ATTACHMENT]),
     process: { ...config.process, additionalGroups },
     privileged: config.privileged ?? config.process.privileged,
   };

@@ -1,9 +1,13 @@
 import type {
   CreateRequest,
   Device,
+  EgressSpec,
   Exit,
+  ExposedPort,
   Health,
   HealthSpec,
+  NetworkAttachment,
+  PortSpec,
   ProcessSpec,
   PublishedSocket,
   RestartPolicy,
@@ -85,7 +89,14 @@ export interface ContainerConfig {
   readonly readonlyPaths: readonly string[];
   readonly sysctls: Readonly<Record<string, string>>;
   readonly init: boolean;
-  readonly network: CreateRequest["network"];
+  /** The first has the default route. */
+  readonly networks: readonly NetworkAttachment[];
+  readonly ports: readonly PortSpec[];
+  /** By the image and by whoever created it. */
+  readonly exposedPorts: readonly ExposedPort[];
+  readonly proxyProtocol: boolean;
+  readonly egress?: EgressSpec | undefined;
+  readonly hostAccess: boolean;
   readonly dns?: CreateRequest["dns"];
   readonly addHosts: CreateRequest["addHosts"];
   readonly kernel?: string | undefined;

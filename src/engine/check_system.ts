@@ -1,5 +1,6 @@
 import type { SystemCheck } from "../api/mod.ts";
 import { type ContainersContext, findContainerProblems } from "../container/mod.ts";
+import type { Networks } from "../network/mod.ts";
 import type { Stores } from "./disk_usage.ts";
 
 /** What is being made or removed is whole or gone within this. */
@@ -11,6 +12,7 @@ interface Problem {
 }
 
 export interface CheckParts extends Stores {
+  readonly networks: Pick<Networks, "problems">;
   readonly context: Pick<ContainersContext, "home" | "hypervisor" | "records">;
   /** Resolves when every VM of an earlier engine was found: until then they belong to nobody. */
   readonly adopted: Promise<unknown>;
@@ -47,9 +49,11 @@ async function lasting(parts: CheckParts): Promise<Problem[]> {
   return first.filter(({ text }) => again.has(text));
 }
 
-async function look({ context, containers, images, volumes }: CheckParts): Promise<Problem[]> {
-  const [ofContainers, ofImages, ofVolumes] = await Promise.all([
+async function look(parts: CheckParts): Promise<Problem[]> {
+  const { context, containers, images, volumes, networks } = parts;
+  const [ofContainers, ofNetworks, ofImages, ofVolumes] = await Promise.all([
     findContainerProblems(context, containers.list()),
+    networks.problems(),
     images.problems(),
     volumes.problems(),
   ]);
@@ -64,6 +68,7 @@ async function look({ context, containers, images, volumes }: CheckParts): Promi
   }
   return [
     ...ofContainers,
+    ...ofNetworks,
     ...[...ofImages, ...ofVolumes].map((text) => ({ text })),
     ...referenced,
   ];

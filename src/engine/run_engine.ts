@@ -11,12 +11,14 @@ import {
   ContainerRecords,
   Containers,
   DEFAULT_LOG_LIMITS,
+  networkReferences,
   volumeReferences,
 } from "../container/mod.ts";
 import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
 import { configFile, hostCpus } from "../host/mod.ts";
 import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
 import { openImages } from "../image/mod.ts";
+import { NetworkRecords, Networks } from "../network/mod.ts";
 import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
 import { containerRoutes } from "./container_routes.ts";
@@ -28,6 +30,7 @@ import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
+import { networkRoutes } from "./network_routes.ts";
 import { statsRoutes } from "./stats_routes.ts";
 import { systemRoutes } from "./system_routes.ts";
 import { upkeepRoutes } from "./upkeep_routes.ts";
@@ -113,11 +116,20 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     events,
     references: () => volumeReferences(records),
   });
+  const networks = new Networks({
+    home,
+    records: new NetworkRecords(db),
+    log,
+    ...networkOptions(config),
+    onDenied: (network, { guest, to, network: protocol }) =>
+      log.warn("egress was denied", { network, guest, to, protocol }),
+  });
   const containers: Containers = new Containers({
     home,
     records,
     images,
     volumes,
+    networks,
     hypervisor,
     connect: options.connect ?? connectGuestOf(CTR_VERSION),
     log,
@@ -147,7 +159,10 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     () => options.stay || containers.active().length > 0,
     stop,
   );
-  const adopting = containers.adopt(); // before the first request: what it finds is waited for
+  // Before the first request: what it finds is waited for.
+  const adopting = containers.adopt(networks.findProcesses())
+    .then(() => networks.forgetStrangers())
+    .catch((error) => log.error("adopt what an earlier engine left", { error }));
   volumes.adopting(adopting);
   const server = await listen({
     home,
@@ -160,10 +175,16 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
         context: { home, hypervisor, records },
         adopted: adopting,
         containers,
+        networks,
         images,
         volumes,
       }),
       ...containerRoutes(containers),
+      ...networkRoutes({
+        networks,
+        containers,
+        references: (name) => networkReferences(records, name),
+      }),
       ...statsRoutes(containers),
       ...volumeRoutes(volumes),
       ...eventRoutes(events),
@@ -196,6 +217,8 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     server.closeAllConnections();
     await adopting.catch(() => {});
     await containers.release();
+    await networks.stopUnused();
+    networks.releaseAll();
     await images[Symbol.asyncDispose]();
     eventDb.close();
     db.close();
@@ -204,6 +227,14 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   }
 
   return { socket: join(home, ENGINE_SOCKET), ended: ended.promise, stop };
+}
+
+function networkOptions({ network }: Config) {
+  return {
+    resolvConf: network.resolv_conf,
+    publishAddress: network.publish_address,
+    ranges: { ipv4: network.subnet, ipv6: network.subnet_v6 },
+  };
 }
 
 function imageOptions({ limits, registry }: Config) {

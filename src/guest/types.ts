@@ -213,6 +213,8 @@ export interface NetworkSpec {
     readonly gateway4?: string;
     readonly gateway6?: string;
     readonly mtu?: number;
+    /** Asked by what the guest serves at 127.0.0.11. */
+    readonly nameServers?: readonly string[];
   }[];
   readonly nameservers?: readonly string[];
   readonly search?: readonly string[];

@@ -4,8 +4,20 @@
  * @module
  */
 export { formatAddress, parseAddress, parseCidr } from "./cidr.ts";
-export { DEFAULT_NETWORK, MTU, Networks } from "./networks.ts";
-export type { CreateNetwork, NetworksOptions } from "./networks.ts";
+export { DEFAULT_NETWORK, MTU } from "./create_network.ts";
+export type { CreateNetwork } from "./create_network.ts";
+export { checkEgress } from "./egress.ts";
+export { Networks } from "./networks.ts";
+export type { NetworksOptions } from "./networks.ts";
 export type { Denial, NetdStatus } from "./netd_protocol.ts";
 export { NetworkRecords } from "./records.ts";
-export type { Egress, Endpoint, EndpointRequest, NetworkConfig, PublishedPort } from "./types.ts";
+export { AddressPlan } from "./plan.ts";
+export type {
+  Egress,
+  Endpoint,
+  EndpointRequest,
+  NetworkConfig,
+  PluggedGuest,
+  PublishedAt,
+  PublishedPort,
+} from "./types.ts";

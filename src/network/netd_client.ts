@@ -108,6 +108,12 @@ export class NetdClient {
     await this.#call("unpublish", { id });
   }
 
+  /** Whether somebody in the guest takes connections of a published port. */
+  async listening(id: string): Promise<boolean> {
+    const answer = await this.#call("listening", { id });
+    return z.object({ listening: z.boolean() }).parse(answer).listening;
+  }
+
   /** Addresses of a name of this network. */
   async ask(name: string): Promise<string[]> {
     const answer = await this.#call("ask", { name });

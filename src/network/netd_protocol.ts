@@ -72,6 +72,8 @@ export interface NetdPort {
   readonly datagram?: boolean;
   readonly names: readonly string[];
   readonly egress?: z.input<typeof Rules> | undefined;
+  /** Keeps it from this host where its network does not. */
+  readonly noHostAccess?: boolean;
 }
 
 /** What `publish` takes. */

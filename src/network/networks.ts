@@ -1,40 +1,42 @@
 import { join } from "node:path";
 import { CtrError, type Log } from "../core/mod.ts";
-import { parseAddress } from "./cidr.ts";
+import {
+  ALIASES,
+  checkCreate,
+  type CreateNetwork,
+  DEFAULT_NETWORK,
+  MTU,
+} from "./create_network.ts";
+import { endpointAt, wantedPlace, withoutPrefix } from "./endpoint.ts";
+import { HostResolver } from "./host_resolver.ts";
 import { choosePlace } from "./leases.ts";
-import type { Denial, NetdStatus } from "./netd_protocol.ts";
-import { AddressPlan, macAt } from "./plan.ts";
+import type { Denial, NetdPort, NetdStatus } from "./netd_protocol.ts";
+import { AddressPlan } from "./plan.ts";
 import { NetworkProcess } from "./process.ts";
 import type { NetworkRecords } from "./records.ts";
 import { chooseRanges, hostRanges } from "./subnets.ts";
-import type { Egress, Endpoint, EndpointRequest, NetworkConfig, PublishedPort } from "./types.ts";
-
-export const DEFAULT_NETWORK = "default";
-/** Tools that know Docker ask for this one. */
-const ALIASES: Readonly<Record<string, string>> = { bridge: DEFAULT_NETWORK };
-/** The largest that an IP packet allows beside an Ethernet header in one frame of the switch. */
-export const MTU = 65_520;
-const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,61}[a-z0-9])?$/;
-const RESERVED = new Set(["none", "host", "bridge"]);
-
-export interface CreateNetwork {
-  readonly name: string;
-  /** CIDR, or `none`. */
-  readonly ipv4?: string | undefined;
-  readonly ipv6?: string | undefined;
-  readonly mtu?: number | undefined;
-  readonly internal?: boolean | undefined;
-  readonly hostAccess?: boolean | undefined;
-  readonly labels?: Readonly<Record<string, string>> | undefined;
-  readonly options?: Readonly<Record<string, string>> | undefined;
-  readonly egress?: Egress | undefined;
-}
+import { publishAddresses, publishedAt, publishError } from "./publish.ts";
+import { findStrangers } from "./strangers.ts";
+import type {
+  Endpoint,
+  EndpointRequest,
+  NetworkConfig,
+  PluggedGuest,
+  PublishedAt,
+  PublishedPort,
+} from "./types.ts";
 
 export interface NetworksOptions {
   readonly home: string;
   readonly records: NetworkRecords;
   readonly log: Log;
   readonly onDenied?: (network: string, denial: Denial) => void;
+  /** Names the host's name servers. Default `/etc/resolv.conf`. */
+  readonly resolvConf?: string | undefined;
+  /** Where ports are published that name no address. Default `localhost`. */
+  readonly publishAddress?: string | undefined;
+  /** Ranges of the default network, when it is made. */
+  readonly ranges?: Pick<CreateNetwork, "ipv4" | "ipv6"> | undefined;
 }
 
 /** A container that is plugged in, and where. */
@@ -51,9 +53,13 @@ export class Networks {
   readonly #processes = new Map<string, NetworkProcess>();
   /** By network and container. */
   readonly #plugged = new Map<string, Plugged>();
+  /** What an earlier engine left, as it was found. */
+  readonly #found = new Map<string, NetdStatus>();
+  readonly #resolver: HostResolver;
 
   constructor(options: NetworksOptions) {
     this.#options = options;
+    this.#resolver = new HostResolver(options.resolvConf);
   }
 
   /** The default one is always there. By name. */
@@ -76,28 +82,12 @@ export class Networks {
   /** @throws {CtrError} `usage`, `exists`, `conflict` for a range that another has. */
   create(request: CreateNetwork): NetworkConfig {
     const { name, labels = {}, options = {} } = request;
-    if (!NAME.test(name)) {
-      throw new CtrError(
-        "usage",
-        `cannot make network "${name}": want 1 to 63 lower-case letters, digits, dots, dashes and ` +
-          "underscores, a letter or digit at both ends",
-      );
-    }
-    if (RESERVED.has(name)) {
-      throw new CtrError("usage", `cannot make network "${name}": the name has a meaning already`);
-    }
+    checkCreate(request);
     this.#ensureDefault();
     if (this.#options.records.get(name)) {
       throw new CtrError("exists", `cannot make network "${name}": there is one of that name`);
     }
-    const mtu = request.mtu ?? MTU;
-    if (!Number.isInteger(mtu) || mtu < 1280 || mtu > 65_535) {
-      throw new CtrError(
-        "usage",
-        `cannot make network "${name}": an MTU of ${mtu}, want 1280 to 65535`,
-      );
-    }
-    return this.#insert({ ...request, mtu, labels, options });
+    return this.#insert({ ...request, mtu: request.mtu ?? MTU, labels, options });
   }
 
   #insert(
@@ -123,7 +113,8 @@ export class Networks {
   #ensureDefault(): void {
     if (this.#options.records.get(DEFAULT_NETWORK)) return;
     const labels = { "com.apple.container.resource.role": "builtin" };
-    this.#insert({ name: DEFAULT_NETWORK, mtu: MTU, labels, options: {} });
+    const { ranges } = this.#options;
+    this.#insert({ ...ranges, name: DEFAULT_NETWORK, mtu: MTU, labels, options: {} });
   }
 
   /** @throws {CtrError} `invalid-state` while a container runs in it, or for the default one. */
@@ -178,69 +169,45 @@ export class Networks {
     return endpoint;
   }
 
-  /** Connects a VM's wire. @param socket That its monitor listens at. */
-  async plug(
-    endpoint: Endpoint,
-    guest: {
-      readonly id: string;
-      readonly socket: string;
-      readonly datagram?: boolean;
-      readonly egress?: Egress | undefined;
-    },
-  ): Promise<void> {
-    await this.process(endpoint.network).plug({
-      id: guest.id,
-      mac: endpoint.mac,
-      addresses: endpoint.addresses.map(withoutPrefix),
-      socket: guest.socket,
-      ...(guest.datagram && { datagram: true }),
-      names: endpoint.names,
-      ...(guest.egress && { egress: { ...guest.egress, allow: [...guest.egress.allow] } }),
-    });
+  /** Connects a VM's wire. */
+  async plug(endpoint: Endpoint, guest: PluggedGuest): Promise<void> {
+    await this.process(endpoint.network).plug(portOf(endpoint, guest));
   }
 
   /**
-   * Publishes a port of a container that is plugged in.
+   * Publishes a port of a container that is plugged in, or is about to be.
    *
-   * @returns Where it listens.
+   * @returns Where it listens, and the ID to unpublish it by.
    * @throws {CtrError} `conflict` if the port is taken, naming the container of ours that has it;
-   * `denied` for a port that needs rights.
+   * `denied` for a port that needs rights; `usage` for an address that this host does not have.
    */
-  async publish(endpoint: Endpoint, containerId: string, port: PublishedPort): Promise<string> {
+  async publish(
+    endpoint: Endpoint,
+    containerId: string,
+    port: PublishedPort,
+  ): Promise<{ readonly id: string; readonly hostPort: number }> {
     const { protocol, hostAddress, hostPort, containerPort, proxyProtocol } = port;
-    const host = hostAddress.includes(":") ? `[${hostAddress}]` : hostAddress;
+    const host = bracketed(hostAddress);
     const six = hostAddress.includes(":");
     const guest = endpoint.addresses.map(withoutPrefix)
       .toSorted((a) => a.includes(":") === six ? -1 : 1)[0]!;
-    const bracketed = guest.includes(":") ? `[${guest}]` : guest;
+    const id = `${containerId}/${host}:${hostPort}/${containerPort}/${protocol}`;
     try {
-      return await this.process(endpoint.network).publish({
-        id: `${containerId}/${host}:${hostPort}/${containerPort}/${protocol}`,
+      const at = await this.process(endpoint.network).publish({
+        id,
         network: protocol,
         host: `${host}:${hostPort}`,
-        guest: `${bracketed}:${containerPort}`,
+        guest: `${bracketed(guest)}:${containerPort}`,
         ...(proxyProtocol && { proxyProtocol }),
       });
+      return { id, hostPort: Number(at.slice(at.lastIndexOf(":") + 1)) };
     } catch (error) {
-      throw this.#publishError(error, port);
+      throw publishError(error, port, () => this.#holderOf(hostPort, protocol));
     }
   }
 
-  #publishError(error: unknown, { hostAddress, hostPort, protocol }: PublishedPort): unknown {
-    if (!(error instanceof CtrError)) return error;
-    const what = `cannot publish port ${hostPort}/${protocol} at ${hostAddress}`;
-    if (error.code === "conflict") {
-      const holder = this.#holderOf(hostPort, protocol);
-      const who = holder ? `container "${holder}" has it` : "another program has it";
-      return new CtrError("conflict", `${what}: ${who}`, { cause: error });
-    }
-    if (error.code === "denied") {
-      return new CtrError("denied", `${what}: ports below 1024 need rights that you do not have`, {
-        hint: "publish a port above 1023, or lower net.ipv4.ip_unprivileged_port_start",
-        cause: error,
-      });
-    }
-    return new CtrError(error.code, `${what}: ${error.message}`, { cause: error });
+  async unpublish(endpoint: Endpoint, id: string): Promise<void> {
+    await this.process(endpoint.network).unpublish(id);
   }
 
   #holderOf(hostPort: number, protocol: string): string | undefined {
@@ -252,6 +219,42 @@ export class Networks {
       if (id) return this.#plugged.get(keyOf(network, id))?.name;
     }
     return undefined;
+  }
+
+  /** The addresses of the host that are meant by one that was asked for, or by none. */
+  publishAddresses(asked: string | undefined): readonly string[] {
+    return publishAddresses(asked ?? this.#options.publishAddress ?? "localhost");
+  }
+
+  /** The host's search domains. */
+  searchDomains(): Promise<readonly string[]> {
+    return this.#resolver.searchDomains();
+  }
+
+  /** The places of a container that runs, in no order. */
+  endpointsOf(containerId: string): Endpoint[] {
+    return [...this.#plugged].filter(([key, { network }]) => key === keyOf(network, containerId))
+      .map(([, { endpoint }]) => endpoint);
+  }
+
+  /** Where the host listens for a container. */
+  publishedOf(containerId: string): PublishedAt[] {
+    return [...this.#processes].flatMap(([network, process]) =>
+      process.published().filter(({ id }) => id.startsWith(`${containerId}/`))
+        .map((port) => publishedAt(network, port))
+    );
+  }
+
+  /** Whether somebody in the guest listens. */
+  async listening({ network, id }: PublishedAt): Promise<boolean> {
+    return await (await this.process(network).ready()).listening(id);
+  }
+
+  /** Addresses of a name, as the guests of a network are told. */
+  async ask(network: string, name: string): Promise<string[]> {
+    const process = this.#processes.get(this.get(network).name);
+    if (process?.pid === undefined) return [];
+    return await (await process.ready()).ask(name);
   }
 
   /** A container has stopped: its names, ports and wires go; its lease stays. */
@@ -274,17 +277,62 @@ export class Networks {
     }
   }
 
-  /** A VM of an earlier engine lives: it holds its place. */
-  adopt(request: EndpointRequest, endpoint: Endpoint): void {
-    const { container } = request;
-    const plan = new AddressPlan(this.get(endpoint.network));
-    const { place } = plan.placeOf(withoutPrefix(endpoint.addresses[0]!), endpoint.network);
-    this.#plugged.set(keyOf(endpoint.network, container.id), {
-      network: endpoint.network,
-      place,
-      name: container.name,
-      endpoint,
-    });
+  /** Finds the processes that an earlier engine left, and ends those of networks that are gone. */
+  async findProcesses(): Promise<void> {
+    const names = this.list().map(({ name }) => name);
+    await Promise.all(names.map(async (name) => {
+      const status = await this.process(name).adopt();
+      if (status) this.#found.set(name, status);
+    }));
+    for (const stranger of await findStrangers(this.#folder(""), names)) await stranger.end();
+  }
+
+  /**
+   * A VM of an earlier engine lives on: its place again, at a process that may have ended meanwhile.
+   *
+   * @returns `known`: the process has its ports of the host.
+   * @throws {CtrError} as `attach()`.
+   */
+  async rejoin(
+    request: EndpointRequest,
+    guest: PluggedGuest,
+  ): Promise<{ readonly endpoint: Endpoint; readonly known: boolean }> {
+    const endpoint = await this.attach(request);
+    const { network } = endpoint;
+    const found = this.#found.get(network);
+    const process = this.process(network);
+    const known = found?.ports.some(({ id, mac }) => id === guest.id && mac === endpoint.mac) ??
+      false;
+    if (!known) await process.plug(portOf(endpoint, guest));
+    else {
+      process.know(portOf(endpoint, guest));
+      for (const port of found!.published) {
+        if (port.id.startsWith(`${guest.id}/`)) process.knowPublished(port);
+      }
+    }
+    return { endpoint, known };
+  }
+
+  /** Once every container was asked for: what the processes still have of others goes. */
+  async forgetStrangers(): Promise<void> {
+    for (const [network, status] of this.#found) {
+      const client = await this.process(network).ready();
+      const gone = (id: string) => !this.#plugged.has(keyOf(network, id));
+      for (const { id } of status.published) {
+        if (gone(id.split("/")[0]!)) await client.unpublish(id);
+      }
+      for (const { id } of status.ports) if (gone(id)) await client.removePort(id);
+    }
+    this.#found.clear();
+  }
+
+  /** Sentences about processes and folders that no network has. */
+  async problems(): Promise<{ readonly text: string; readonly repair: () => Promise<void> }[]> {
+    const names = this.#options.records.all().map(({ name }) => name);
+    return (await findStrangers(this.#folder(""), names)).map(({ name, end }) => ({
+      text: `network "${name}": its process or folder is left and nobody knows it`,
+      repair: end,
+    }));
   }
 
   /** Who is in a network now. */
@@ -296,10 +344,11 @@ export class Networks {
   }
 
   /** What its process counts; undefined while it does not run. */
-  async status(network: string): Promise<NetdStatus | undefined> {
+  async status(network: string): Promise<NetdStatus & { readonly pid: number } | undefined> {
     const process = this.#processes.get(network);
-    if (process?.pid === undefined) return undefined;
-    return await (await process.ready()).status();
+    const pid = process?.pid;
+    if (pid === undefined) return undefined;
+    return { ...await (await process!.ready()).status(), pid };
   }
 
   /** Ends the processes that no container needs. */
@@ -323,6 +372,7 @@ export class Networks {
       config: this.get(network),
       log: this.#options.log,
       onDenied: (denial) => this.#options.onDenied?.(network, denial),
+      resolvConf: this.#resolver.path,
     });
     this.#processes.set(network, made);
     return made;
@@ -337,47 +387,21 @@ function keyOf(network: string, containerId: string): string {
   return `${network}\n${containerId}`;
 }
 
-function withoutPrefix(cidr: string): string {
-  return cidr.replace(/\/\d+$/, "");
+function bracketed(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }
 
-function wantedPlace(
-  { ip, ip6 }: EndpointRequest,
-  plan: AddressPlan,
-  network: string,
-): bigint | undefined {
-  if (ip !== undefined && parseAddress(ip).family !== 4) {
-    throw new CtrError("usage", `cannot use --ip "${ip}": it is not an IPv4 address`);
-  }
-  if (ip6 !== undefined && parseAddress(ip6).family !== 6) {
-    throw new CtrError("usage", `cannot use --ip6 "${ip6}": it is not an IPv6 address`);
-  }
-  const places = [ip, ip6].flatMap((text) =>
-    text === undefined ? [] : [plan.placeOf(text, network)]
-  );
-  return places[0]?.place;
-}
-
-function endpointAt(
-  request: EndpointRequest,
-  config: NetworkConfig,
-  plan: AddressPlan,
-  place: bigint,
-): Endpoint {
-  const { name, id } = request.container;
-  const gateways = [plan.gateway(4), plan.gateway(6)].map((each) => each && withoutPrefix(each));
-  const aliases = request.aliases ?? [];
-  const plain = [name, ...aliases, id.slice(0, 12)];
+function portOf(endpoint: Endpoint, guest: PluggedGuest): NetdPort {
+  const { id, socket, datagram, egress, hostAccess = true } = guest;
   return {
-    network: config.name,
-    mac: request.mac ?? macAt(config, place),
-    addresses: plan.addresses(place, request),
-    ...(gateways[0] && { gateway4: gateways[0] }),
-    ...(gateways[1] && { gateway6: gateways[1] }),
-    nameservers: gateways.flatMap((each) => each ?? []),
-    mtu: request.mtu ?? config.mtu,
-    names: [...plain, ...plain.flatMap((each) => [`${each}.${config.name}`, `${each}.test`])],
-    host: config.hostAccess && !config.internal ? plan.host() : [],
+    id,
+    mac: endpoint.mac,
+    addresses: endpoint.addresses.map(withoutPrefix),
+    socket,
+    ...(datagram && { datagram: true }),
+    names: endpoint.names,
+    ...(egress && { egress: { ...egress, allow: [...egress.allow] } }),
+    ...(!hostAccess && { noHostAccess: true }),
   };
 }
 

@@ -101,7 +101,7 @@ Deno.test("networks", async (t) => {
     assert.ok(performance.now() - began < 2000, `it took ${performance.now() - began} ms`);
     const status = await networks.status("default");
     assert.deepEqual(status?.published.map((each) => each.host), [host]); // at the same port
-    const taken = { ...port, hostPort: Number(host.split(":")[1]) };
+    const taken = { ...port, hostPort: host.hostPort };
     await assert.rejects(networks.publish(endpoint, id, taken), /container "web" has it/);
   });
   await t.step("are found by the next engine", async () => {

@@ -27,6 +27,8 @@ export interface ProcessParts {
   readonly config: NetworkConfig;
   readonly log: Log;
   readonly onDenied: (denial: Denial) => void;
+  /** Names the host's name servers. */
+  readonly resolvConf: string;
 }
 
 /**
@@ -101,10 +103,10 @@ export class NetworkProcess {
   }
 
   async unplug(id: string): Promise<void> {
-    if (!this.#ports.delete(id)) return;
     for (const key of [...this.#published.keys()]) {
       if (key.startsWith(`${id}/`)) await this.unpublish(key);
     }
+    if (!this.#ports.delete(id)) return;
     await (await this.#client)?.removePort(id).catch(() => {}); // one that has ended has no ports
   }
 
@@ -155,7 +157,7 @@ export class NetworkProcess {
   }
 
   async #start(): Promise<NetdClient> {
-    const { folder, config } = this.#parts;
+    const { folder, config, resolvConf } = this.#parts;
     const found = await findDaemon(folder, DAEMON);
     if (found) return await this.#connect(found);
     const command = await findAsset({
@@ -167,7 +169,10 @@ export class NetworkProcess {
     });
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await clear(folder);
-    await writeFileAtomic(join(folder, "netd.json"), JSON.stringify(netdConfig(config)));
+    await writeFileAtomic(
+      join(folder, "netd.json"),
+      JSON.stringify(netdConfig(config, resolvConf)),
+    );
     const daemon = await startDaemon({
       folder,
       name: DAEMON,
@@ -241,7 +246,7 @@ async function clear(folder: string): Promise<void> {
 }
 
 /** As `netd/network/config.go` reads it. */
-function netdConfig(config: NetworkConfig) {
+function netdConfig(config: NetworkConfig, resolvConf: string) {
   const plan = new AddressPlan(config);
   return {
     name: config.name,
@@ -251,7 +256,7 @@ function netdConfig(config: NetworkConfig) {
     mtu: config.mtu,
     internal: config.internal,
     ...(config.hostAccess && !config.internal && { host: plan.host() }),
-    resolvConf: "/etc/resolv.conf",
+    resolvConf,
     ...(config.egress && { egress: config.egress }),
   };
 }

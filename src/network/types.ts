@@ -57,6 +57,28 @@ export interface Endpoint {
   readonly host: readonly string[];
 }
 
+/** A container's VM at its place. */
+export interface PluggedGuest {
+  /** The container's. */
+  readonly id: string;
+  /** That its monitor listens at. */
+  readonly socket: string;
+  readonly datagram?: boolean;
+  readonly egress?: Egress | undefined;
+  /** False keeps it from this host where its network does not. */
+  readonly hostAccess?: boolean;
+}
+
+/** A published port, and where it really is. */
+export interface PublishedAt {
+  readonly id: string;
+  readonly network: string;
+  readonly protocol: "tcp" | "udp";
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+}
+
 /** A port of the host that leads to one of a container. */
 export interface PublishedPort {
   readonly protocol: "tcp" | "udp";

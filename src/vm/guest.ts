@@ -132,8 +132,11 @@ export interface StartContainer {
       readonly mac: string;
       readonly name: string;
       readonly addresses: readonly string[];
-      readonly gateway4: string;
+      readonly gateway4?: string;
+      readonly gateway6?: string;
       readonly mtu: number;
+      /** Asked by what the guest serves at 127.0.0.11. */
+      readonly nameServers?: readonly string[];
     }[];
     readonly nameservers: readonly string[];
     readonly search: readonly string[];

@@ -3,6 +3,7 @@ import { bootVm, type RunningVm, Stopwatch } from "../../vm/mod.ts";
 import type { Context } from "../context.ts";
 import { UPPER_BYTES } from "../defaults.ts";
 import { startRequest } from "../guest_request.ts";
+import { guestNetwork } from "../networking/guest_network.ts";
 import { type AttachedMounts, attachMounts } from "../mounts/attach.ts";
 import type { ContainerConfig } from "../types.ts";
 import { makeKeptUpper } from "./kept_upper.ts";
@@ -67,7 +68,8 @@ async function boot(
     await vm.guest.startContainer({
       ...request,
       process: undefined,
-      network: { ...request.network, interfaces: [] },
+      ...await guestNetwork(config, [], context.networks),
+      hosts: [],
     });
     return vm;
   } catch (error) {

@@ -1,0 +1,134 @@
+import { join } from "node:path";
+import { CtrError } from "../../core/mod.ts";
+import { nicSocket } from "../../hypervisor/mod.ts";
+import type { Endpoint, EndpointRequest, Networks } from "../../network/mod.ts";
+import type { ContainerConfig } from "../types.ts";
+
+/** What containers need of the networks of a home. */
+export type NetworkStore = Pick<
+  Networks,
+  | "attach"
+  | "plug"
+  | "publish"
+  | "unpublish"
+  | "release"
+  | "rename"
+  | "rejoin"
+  | "endpointsOf"
+  | "publishedOf"
+  | "publishAddresses"
+  | "searchDomains"
+  | "get"
+>;
+
+/** How often another free port is tried that is free at every address. */
+const ATTEMPTS = 16;
+
+/**
+ * Gives a container its places in its networks, and takes its ports of the host: what cannot be had is
+ * known before anything boots.
+ *
+ * @throws {CtrError} as `attach()` and `publish()`; it holds nothing then.
+ */
+export async function joinNetworks(
+  networks: NetworkStore,
+  config: ContainerConfig,
+): Promise<Endpoint[]> {
+  const endpoints: Endpoint[] = [];
+  try {
+    for (const request of requestsOf(config)) endpoints.push(await networks.attach(request));
+    if (endpoints[0]) await publishPorts(networks, endpoints[0], config);
+    return endpoints;
+  } catch (error) {
+    await networks.release(config.id);
+    throw error;
+  }
+}
+
+/** Connects the wires of a VM whose monitor is there. @param folder The VM's. */
+export async function plugNetworks(
+  networks: NetworkStore,
+  config: ContainerConfig,
+  endpoints: readonly Endpoint[],
+  folder: string,
+): Promise<void> {
+  for (const [at, endpoint] of endpoints.entries()) {
+    await networks.plug(endpoint, guestOf(config, folder, at));
+  }
+}
+
+/** Takes the places again that a VM of an earlier engine has. */
+export async function rejoinNetworks(
+  networks: NetworkStore,
+  config: ContainerConfig,
+  folder: string,
+): Promise<void> {
+  for (const [at, request] of requestsOf(config).entries()) {
+    const { endpoint, known } = await networks.rejoin(request, guestOf(config, folder, at));
+    if (at === 0 && !known) await publishPorts(networks, endpoint, config);
+  }
+}
+
+function requestsOf({ id, name, networks }: ContainerConfig): EndpointRequest[] {
+  return networks.map(({ name: network, ...asked }) => ({
+    network,
+    container: { id, name },
+    ...asked,
+  }));
+}
+
+function guestOf({ id, egress, hostAccess }: ContainerConfig, folder: string, at: number) {
+  return { id, socket: join(folder, nicSocket(at)), egress, hostAccess };
+}
+
+async function publishPorts(
+  networks: NetworkStore,
+  endpoint: Endpoint,
+  { id, ports, proxyProtocol }: ContainerConfig,
+): Promise<void> {
+  for (const { protocol, hostAddress, hostPort, containerPort } of ports) {
+    const addresses = networks.publishAddresses(hostAddress);
+    const publish = (address: string, port: number) =>
+      networks.publish(endpoint, id, {
+        protocol,
+        hostAddress: address,
+        hostPort: port,
+        containerPort,
+        proxyProtocol: proxyProtocol && protocol === "tcp",
+      });
+    await publishEverywhere(addresses, hostPort, publish, (at) => networks.unpublish(endpoint, at));
+  }
+}
+
+/** At all addresses the same port, be it any. An address that this host does not have is left out. */
+async function publishEverywhere(
+  addresses: readonly string[],
+  wanted: number,
+  publish: (address: string, port: number) => Promise<Published>,
+  unpublish: (id: string) => Promise<void>,
+): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    const done: string[] = [];
+    let port = wanted;
+    try {
+      for (const address of addresses) {
+        try {
+          const { id, hostPort } = await publish(address, port);
+          done.push(id);
+          port = hostPort;
+        } catch (error) {
+          const missing = error instanceof CtrError && error.code === "usage";
+          const last = address === addresses.at(-1);
+          if (!missing || addresses.length === 1 || (last && done.length === 0)) throw error;
+        }
+      }
+      return;
+    } catch (error) {
+      for (const id of done) await unpublish(id);
+      const taken = error instanceof CtrError && error.code === "conflict";
+      if (!taken || wanted !== 0 || attempt >= ATTEMPTS) throw error;
+    }
+  }
+}
+
+type Published = Awaited<ReturnType<NetworkStore["publish"]>>;

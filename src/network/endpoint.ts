@@ -1,0 +1,50 @@
+import { CtrError } from "../core/mod.ts";
+import { parseAddress } from "./cidr.ts";
+import { type AddressPlan, macAt } from "./plan.ts";
+import type { Endpoint, EndpointRequest, NetworkConfig } from "./types.ts";
+
+export function withoutPrefix(cidr: string): string {
+  return cidr.replace(/\/\d+$/, "");
+}
+
+/** The place of the address that is asked for. @throws {CtrError} `usage`. */
+export function wantedPlace(
+  { ip, ip6 }: EndpointRequest,
+  plan: AddressPlan,
+  network: string,
+): bigint | undefined {
+  if (ip !== undefined && parseAddress(ip).family !== 4) {
+    throw new CtrError("usage", `cannot use --ip "${ip}": it is not an IPv4 address`);
+  }
+  if (ip6 !== undefined && parseAddress(ip6).family !== 6) {
+    throw new CtrError("usage", `cannot use --ip6 "${ip6}": it is not an IPv6 address`);
+  }
+  const places = [ip, ip6].flatMap((text) =>
+    text === undefined ? [] : [plan.placeOf(text, network)]
+  );
+  return places[0]?.place;
+}
+
+/** What a container gets at its place. */
+export function endpointAt(
+  request: EndpointRequest,
+  config: NetworkConfig,
+  plan: AddressPlan,
+  place: bigint,
+): Endpoint {
+  const { name, id } = request.container;
+  const gateways = [plan.gateway(4), plan.gateway(6)].map((each) => each && withoutPrefix(each));
+  const aliases = request.aliases ?? [];
+  const plain = [name, ...aliases, id.slice(0, 12)];
+  return {
+    network: config.name,
+    mac: request.mac ?? macAt(config, place),
+    addresses: plan.addresses(place, request),
+    ...(gateways[0] && { gateway4: gateways[0] }),
+    ...(gateways[1] && { gateway6: gateways[1] }),
+    nameservers: gateways.flatMap((each) => each ?? []),
+    mtu: request.mtu ?? config.mtu,
+    names: [...plain, ...plain.flatMap((each) => [`${each}.${config.name}`, `${each}.test`])],
+    host: config.hostAccess && !config.internal ? plan.host() : [],
+  };
+}
