@@ -21,6 +21,7 @@ import { imageAliases, imageCommand } from "./image.ts";
 import { helpCommand } from "./help.ts";
 import { inspectCommand, listCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
+import { dnsCommand, networkCommand, portCommand } from "./network.ts";
 import { registryAliases, registryCommand } from "./registry.ts";
 import { runCommand } from "./run.ts";
 import { startCommand } from "./start.ts";
@@ -70,6 +71,7 @@ export function buildProgram(app: App): Command {
     inspectCommand(app),
     statsCommand(app),
     topCommand(app),
+    portCommand(app),
     waitCommand(app),
     pauseCommand(app),
     unpauseCommand(app),
@@ -79,6 +81,7 @@ export function buildProgram(app: App): Command {
   ]);
   group("Images:", [imageCommand(app)]);
   group("Volumes:", [volumeCommand(app)]);
+  group("Networks:", [networkCommand(app), dnsCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
   group("Registries:", [registryCommand(app)]);
   for (const alias of registryAliases(app)) program.addCommand(alias, { hidden: true });
