@@ -8,6 +8,7 @@ const NAMES = [
   "pull",
   "images",
   "exec",
+  "mount",
   "cp",
   "df",
   "stdio",
