@@ -185,8 +185,8 @@ export const LIFE: Chapter = {
       apple: "nothing is said",
       docker: "in inspect",
       check: async (t) => {
-        const eat = "head -c 200m /dev/zero | tail";
-        const args = ["run", "--rm", "-m", "48M", t.image, "sh", "-c", eat];
+        const eat = "head -c 400m /dev/zero | tail";
+        const args = ["run", "--rm", "-m", "200M", t.image, "sh", "-c", eat];
         const { status, stderr } = await t.ctr(args);
         assertEquals(status, 137);
         assertMatch(stderr, /tail.*memory[^]*--memory/);
