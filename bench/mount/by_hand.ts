@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { tscKhz } from "../../src/host/mod.ts";
 import { findGuestAssets } from "../../src/vm/mod.ts";
 import { findVirtiofsd } from "../../src/hypervisor/qemu/virtiofsd.ts";
 
@@ -51,7 +52,10 @@ export async function runByHand(
   try {
     return await output(
       ...["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"],
-      ...["-M", "microvm,acpi=on,x-option-roms=off,isa-serial=off,memory-backend=mem"],
+      ...[
+        "-M",
+        "microvm,acpi=on,x-option-roms=off,isa-serial=off,pit=off,pic=off,memory-backend=mem",
+      ],
       ...["-accel", "tcg,thread=single,tb-size=128", "-cpu", "max,-svm,-erms,-fsrm"],
       ...["-global", "virtio-mmio.force-legacy=false", "-smp", "1", "-m", `${memoryMib}M`],
       ...["-object", `memory-backend-memfd,id=mem,size=${memoryMib}M,share=on`],
@@ -61,7 +65,8 @@ export async function runByHand(
       ...["-device", "virtio-blk-device,drive=root"],
       ...["-chardev", "stdio,id=console", "-device", "virtio-serial-device"],
       ...["-device", "virtconsole,chardev=console", "-kernel", kernel, "-append"],
-      "console=hvc0 quiet root=/dev/vda ro rootfstype=ext4 panic=-1 reboot=t noreplace-smp mitigations=off",
+      `console=hvc0 quiet root=/dev/vda ro rootfstype=ext4 panic=-1 reboot=t noreplace-smp ` +
+        `8250.nr_uarts=0 mitigations=off tsc_early_khz=${tscKhz()} tsc=reliable no_timer_check`,
     );
   } finally {
     await ended;

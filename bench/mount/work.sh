@@ -1,7 +1,7 @@
 #!/bin/sh
 # What is measured, on both sides with the same busybox: reads a tree with tar and a file from its beginning
 # to its end, and prints the milliseconds of each by the guest's own clock. $1: the folder that is shared.
-milliseconds() { read -r up _ < /proc/uptime; echo "${up%.*}${up#*.}0"; }
+milliseconds() { read -r up _ < /proc/uptime; echo $((${up%.*} * 1000 + 1${up#*.}0 - 1000)); }
 measure() {
   echo 3 > /proc/sys/vm/drop_caches 2> /dev/null
   began=$(milliseconds)
