@@ -70,6 +70,7 @@ export async function runByHand(
     );
   } finally {
     await ended;
+    await Deno.remove(socket).catch(() => {});
   }
 }
 
