@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
@@ -31,6 +32,8 @@ type Config struct {
 	// IPv4 and IPv6 are the gateway's own addresses with the length of the network's prefix. One may be zero.
 	IPv4, IPv6 netip.Prefix
 	MTU        uint32
+	// Others are further addresses at which guests find the gateway.
+	Others []netip.Addr
 }
 
 // Outside is what guests reach through the gateway.
@@ -124,7 +127,7 @@ func (g *Gateway) prefixes() []netip.Prefix {
 
 func (g *Gateway) owns(address netip.Addr) bool {
 	return address == g.config.IPv4.Addr() || address == g.config.IPv6.Addr() ||
-		address == g.config.MAC.LinkLocal()
+		address == g.config.MAC.LinkLocal() || slices.Contains(g.config.Others, address)
 }
 
 // MAC is the gateway's, as the switch knows it.

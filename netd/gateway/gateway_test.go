@@ -35,6 +35,8 @@ var (
 	guestMAC = fabric.MAC{2, 0, 0, 0, 0, 0xa}
 	guest4   = netip.MustParseAddr("10.9.0.2")
 	guest6   = netip.MustParseAddr("fd09::2")
+	host4    = netip.MustParseAddr("10.9.0.254")
+	host6    = netip.MustParseAddr("fd09::fffe")
 	outside4 = netip.MustParseAddr("198.51.100.7")
 	outside6 = netip.MustParseAddr("2001:db8::7")
 )
@@ -77,6 +79,7 @@ func newWorld(t *testing.T) *world {
 	w.Gateway, err = New(Config{
 		MAC: fabric.MAC{2, 0, 0, 0, 0, 1}, MTU: mtu,
 		IPv4: netip.MustParsePrefix("10.9.0.1/24"), IPv6: netip.MustParsePrefix("fd09::1/64"),
+		Others: []netip.Addr{host4, host6},
 	}, switched, w.outside)
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +115,10 @@ func guestStack(t *testing.T, wire frame.Conn) *stack.Stack {
 			Address: tcpip.AddrFromSlice(address.AsSlice()), PrefixLen: bits,
 		}}, stack.AddressProperties{})
 	}
+	near4, near6 := netip.MustParsePrefix("10.9.0.0/24"), netip.MustParsePrefix("fd09::/64")
 	s.SetRouteTable([]tcpip.Route{
+		{Destination: subnet(near4), NIC: 1},
+		{Destination: subnet(near6), NIC: 1},
 		{Destination: header.IPv4EmptySubnet, Gateway: tcpip.AddrFromSlice(netip.MustParseAddr("10.9.0.1").AsSlice()), NIC: 1},
 		{Destination: header.IPv6EmptySubnet, Gateway: tcpip.AddrFromSlice(netip.MustParseAddr("fd09::1").AsSlice()), NIC: 1},
 	})
@@ -146,6 +152,12 @@ func guestStack(t *testing.T, wire frame.Conn) *stack.Stack {
 	return s
 }
 
+func subnet(prefix netip.Prefix) tcpip.Subnet {
+	return tcpip.AddressWithPrefix{
+		Address: tcpip.AddrFromSlice(prefix.Addr().AsSlice()), PrefixLen: prefix.Bits(),
+	}.Subnet()
+}
+
 func (w *world) dial(network string, to netip.AddrPort) (net.Conn, error) {
 	address := fullAddress(to)
 	if network == "udp" {
@@ -154,6 +166,22 @@ func (w *world) dial(network string, to netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	return gonet.DialContextTCP(ctx, w.guest, address, networkProtocol(to.Addr()))
+}
+
+func TestGuestsFindTheGatewayAtItsOtherAddresses(t *testing.T) {
+	w := newWorld(t)
+	for _, to := range []netip.Addr{host4, host6} {
+		conn, err := w.dial("tcp", netip.AddrPortFrom(to, echoServer(t, to.Is6())))
+		if err != nil {
+			t.Fatal(to, err)
+		}
+		_ = conn.Close()
+	}
+	nobody := netip.MustParseAddr("10.9.0.77")
+	if conn, err := w.dial("tcp", netip.AddrPortFrom(nobody, 80)); err == nil {
+		_ = conn.Close()
+		t.Fatal("the gateway has taken an address that nobody has")
+	}
 }
 
 func TestGuestsReachTheWorldByTCP(t *testing.T) {

@@ -60,7 +60,7 @@ func Open(config Config, onDenial func(policy.Denial)) (*Network, error) {
 	world := &outside.World{
 		Policy: n.policy, Internal: config.Internal, HostAccess: len(host) > 0, Host: host, Network: masked(ipv4, ipv6),
 	}
-	n.gateway, err = gateway.New(gateway.Config{MAC: mac, IPv4: ipv4, IPv6: ipv6, MTU: config.MTU}, n.fabric, world)
+	n.gateway, err = gateway.New(gateway.Config{MAC: mac, IPv4: ipv4, IPv6: ipv6, MTU: config.MTU, Others: host}, n.fabric, world)
 	if err != nil {
 		return nil, err
 	}
