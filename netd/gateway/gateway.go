@@ -104,6 +104,16 @@ func (g *Gateway) configure() error {
 		}
 		routes = append(routes, tcpip.Route{Destination: address.AddressWithPrefix.Subnet(), NIC: nic})
 	}
+	for _, other := range g.config.Others {
+		if other.Is4() {
+			continue
+		}
+		// Where guests ask for it (RFC 4861, 7.2.1).
+		group := header.SolicitedNodeAddr(tcpip.AddrFromSlice(other.AsSlice()))
+		if err := g.stack.JoinGroup(ipv6.ProtocolNumber, nic, group); err != nil {
+			return fmt.Errorf("listen for %s: %s", other, err)
+		}
+	}
 	routes = append(routes, tcpip.Route{Destination: header.IPv6EmptySubnet, NIC: nic})
 	g.stack.SetRouteTable(routes)
 	g.stack.SetSpoofing(nic, true)
