@@ -39,7 +39,9 @@ export const DIFFERENT: Readonly<Record<string, Readonly<Record<string, string>>
     "--device": "a device of the container's VM, not of the host",
     "--mount":
       "also `type=virtiofs` for `bind`; without a type, a source that is a path is a bind mount",
-    "--network": "`default` and `none`: networks are not part of this version yet",
+    "--network": "not `host` and `container:…`; several may be given: [networks.md](networks.md)",
+    "--publish": "listens at 127.0.0.1 and ::1 unless an address is given",
+    "--publish-all": "listens at 127.0.0.1 and ::1",
     "--net": "as `--network`",
     "--pids-limit": "32768 when it is not given",
     "--privileged": "inside the VM alone: the host stays out of reach",
@@ -54,7 +56,7 @@ export const DIFFERENT: Readonly<Record<string, Readonly<Record<string, string>>
     "--privileged": "inside the VM alone: the host stays out of reach",
   },
   ps: {
-    "--filter": "not `is-task`; `publish` and `expose` are refused: no ports in this version yet",
+    "--filter": "not `is-task`",
     "--format":
       "also `yaml` and `toml`; `json` is one array of ctr's own objects; templates know docker's names and ctr's",
     "--size": "what it has allocated on the host, not the sum of its files",

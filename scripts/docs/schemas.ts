@@ -6,6 +6,7 @@ import {
   FileChange,
   ImageDifference,
   ImageStep,
+  Network,
   Progress,
   SystemDf,
   SystemStatus,
@@ -56,6 +57,10 @@ export const DOCUMENTS: Readonly<Record<string, Document>> = {
   volumes: {
     schema: z.array(Volume),
     printedBy: "ctr volume ls --format json; ctr volume inspect",
+  },
+  networks: {
+    schema: z.array(Network),
+    printedBy: "ctr network ls --format json; ctr network inspect",
   },
   "volume-check": { schema: z.array(VolumeCheck), printedBy: "ctr volume check --format json" },
   changes: { schema: z.array(FileChange), printedBy: "ctr diff --format json" },

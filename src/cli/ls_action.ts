@@ -2,7 +2,7 @@ import { z } from "zod";
 import { Container } from "../api/mod.ts";
 import { formatSize } from "../core/mod.ts";
 import type { App } from "./app.ts";
-import { containerFields } from "./container_fields.ts";
+import { containerFields, portsText } from "./container_fields.ts";
 import { containerFilters, LOOKS_AT_ALL } from "./container_filters.ts";
 import { familiarReference } from "./familiar.ts";
 import { filtered, readFilters } from "./filters.ts";
@@ -21,7 +21,7 @@ interface ListFlags {
   readonly format: Format;
 }
 
-const HEADER = "ID NAME IMAGE OS ARCH STATE HEALTH IP CPUS MEMORY STARTED".split(" ");
+const HEADER = "ID NAME IMAGE OS ARCH STATE HEALTH IP PORTS CPUS MEMORY STARTED".split(" ");
 
 /** Lists containers. */
 export async function list(app: App, flags: ListFlags): Promise<void> {
@@ -58,6 +58,23 @@ function newest(containers: readonly Container[], most: number): Container[] {
   return containers.toSorted((a, b) => created(b) - created(a)).slice(0, most);
 }
 
+/** Both addresses of `localhost` and all of the host are one word each. */
+function shortPorts(ports: Container["status"]["publishedPorts"]): string {
+  const pairs: Readonly<Record<string, string>> = { "::1": "127.0.0.1", "::": "0.0.0.0" };
+  const has = (address: string, { hostPort, containerPort, protocol }: (typeof ports)[number]) =>
+    ports.some((each) =>
+      each.hostAddress === address && each.hostPort === hostPort &&
+      each.containerPort === containerPort && each.protocol === protocol
+    );
+  return ports.filter((port) => {
+    const pair = pairs[port.hostAddress];
+    return pair === undefined || !has(pair, port);
+  }).map((port) => {
+    const both = port.hostAddress === "127.0.0.1" && has("::1", port);
+    return portsText([both ? { ...port, hostAddress: "localhost" } : port]);
+  }).join(", ");
+}
+
 function row({ name, configuration, status }: Container, id: string): string[] {
   const { image, platform, resources } = configuration;
   const alive = ["running", "paused", "stopping"].includes(status.state);
@@ -72,6 +89,7 @@ function row({ name, configuration, status }: Container, id: string): string[] {
     status.networks.map(({ ipv4Address, ipv6Address }) =>
       (ipv4Address ?? ipv6Address ?? "").replace(/\/.*/, "")
     ).join(","),
+    shortPorts(status.publishedPorts),
     String(resources.cpus),
     `${Math.round(resources.memoryInBytes / 1048576)} MB`,
     alive ? status.startedAt ?? "" : "",

@@ -98,7 +98,7 @@ function networkOptions(command: Command): Command {
     .addOption(new Option("--mac-address <address>", "the same as --mac").hideHelp())
     .on("option:mac-address", (value: string) => command.setOptionValue("mac", value))
     .option(
-      "-p, --publish <[address:][port:]port[/udp]>",
+      "-p, --publish <[address:][port:]port>",
       "reach a port of the container here",
       repeated,
     )

@@ -1,21 +1,16 @@
 import { join } from "node:path";
 import { CtrError, type Log } from "../core/mod.ts";
-import {
-  ALIASES,
-  checkCreate,
-  type CreateNetwork,
-  DEFAULT_NETWORK,
-  MTU,
-} from "./create_network.ts";
+import { NetworkCatalog } from "./catalog.ts";
+import { type CreateNetwork, DEFAULT_NETWORK } from "./create_network.ts";
 import { endpointAt, wantedPlace, withoutPrefix } from "./endpoint.ts";
 import { HostResolver } from "./host_resolver.ts";
 import { choosePlace } from "./leases.ts";
-import type { Denial, NetdPort, NetdStatus } from "./netd_protocol.ts";
+import type { Denial, NetdStatus } from "./netd_protocol.ts";
 import { AddressPlan } from "./plan.ts";
 import { NetworkProcess } from "./process.ts";
+import { bracketed, portOf } from "./port.ts";
 import type { NetworkRecords } from "./records.ts";
-import { chooseRanges, hostRanges } from "./subnets.ts";
-import { publishAddresses, publishedAt, publishError } from "./publish.ts";
+import { byContainerPort, publishAddresses, publishedAt, publishError } from "./publish.ts";
 import { findStrangers } from "./strangers.ts";
 import type {
   Endpoint,
@@ -50,6 +45,7 @@ interface Plugged {
 /** The networks of a home. */
 export class Networks {
   readonly #options: NetworksOptions;
+  readonly #catalog: NetworkCatalog;
   readonly #processes = new Map<string, NetworkProcess>();
   /** By network and container. */
   readonly #plugged = new Map<string, Plugged>();
@@ -59,62 +55,23 @@ export class Networks {
 
   constructor(options: NetworksOptions) {
     this.#options = options;
+    this.#catalog = new NetworkCatalog(options.records, options.ranges);
     this.#resolver = new HostResolver(options.resolvConf);
   }
 
   /** The default one is always there. By name. */
   list(): NetworkConfig[] {
-    this.#ensureDefault();
-    return this.#options.records.all();
+    return this.#catalog.list();
   }
 
   /** @throws {CtrError} `not-found`. */
   get(name: string): NetworkConfig {
-    const known = ALIASES[name] ?? name;
-    if (known === DEFAULT_NETWORK) this.#ensureDefault();
-    const config = this.#options.records.get(known);
-    if (config) return config;
-    throw new CtrError("not-found", `cannot find network "${name}": there is none of that name`, {
-      hint: `make it with: ctr network create ${name}`,
-    });
+    return this.#catalog.get(name);
   }
 
   /** @throws {CtrError} `usage`, `exists`, `conflict` for a range that another has. */
   create(request: CreateNetwork): NetworkConfig {
-    const { name, labels = {}, options = {} } = request;
-    checkCreate(request);
-    this.#ensureDefault();
-    if (this.#options.records.get(name)) {
-      throw new CtrError("exists", `cannot make network "${name}": there is one of that name`);
-    }
-    return this.#insert({ ...request, mtu: request.mtu ?? MTU, labels, options });
-  }
-
-  #insert(
-    request: CreateNetwork & Pick<NetworkConfig, "mtu" | "labels" | "options">,
-  ): NetworkConfig {
-    const { name, mtu, labels, options, egress } = request;
-    const config: NetworkConfig = {
-      name,
-      createdAt: new Date().toISOString(),
-      driver: "user",
-      ...chooseRanges(request, this.#options.records.all(), hostRanges()),
-      mtu,
-      internal: request.internal ?? false,
-      hostAccess: request.hostAccess ?? true,
-      labels,
-      options,
-      ...(egress && { egress }),
-    };
-    this.#options.records.insert(config);
-    return config;
-  }
-
-  #ensureDefault(): void {
-    if (this.#options.records.get(DEFAULT_NETWORK)) return;
-    const labels = { "com.apple.container.resource.role": "builtin" };
-    const { ranges } = this.#options;
-    this.#insert({ ...ranges, name: DEFAULT_NETWORK, mtu: MTU, labels, options: {} });
+    return this.#catalog.create(request);
   }
 
   /** @throws {CtrError} `invalid-state` while a container runs in it, or for the default one. */
@@ -242,7 +199,7 @@ export class Networks {
     return [...this.#processes].flatMap(([network, process]) =>
       process.published().filter(({ id }) => id.startsWith(`${containerId}/`))
         .map((port) => publishedAt(network, port))
-    );
+    ).sort(byContainerPort);
   }
 
   /** Whether somebody in the guest listens. */
@@ -385,24 +342,6 @@ export class Networks {
 
 function keyOf(network: string, containerId: string): string {
   return `${network}\n${containerId}`;
-}
-
-function bracketed(address: string): string {
-  return address.includes(":") ? `[${address}]` : address;
-}
-
-function portOf(endpoint: Endpoint, guest: PluggedGuest): NetdPort {
-  const { id, socket, datagram, egress, hostAccess = true } = guest;
-  return {
-    id,
-    mac: endpoint.mac,
-    addresses: endpoint.addresses.map(withoutPrefix),
-    socket,
-    ...(datagram && { datagram: true }),
-    names: endpoint.names,
-    ...(egress && { egress: { ...egress, allow: [...egress.allow] } }),
-    ...(!hostAccess && { noHostAccess: true }),
-  };
 }
 
 async function removeFolder(path: string): Promise<void> {

@@ -100,7 +100,7 @@ Deno.test("networks", async (t) => {
     await next();
     assert.ok(performance.now() - began < 2000, `it took ${performance.now() - began} ms`);
     const status = await networks.status("default");
-    assert.deepEqual(status?.published.map((each) => each.host), [host]); // at the same port
+    assert.deepEqual(status?.published.map((each) => each.host), [`127.0.0.1:${host.hostPort}`]); // at the same port
     const taken = { ...port, hostPort: host.hostPort };
     await assert.rejects(networks.publish(endpoint, id, taken), /container "web" has it/);
   });

@@ -44,3 +44,10 @@ export function publishedAt(network: string, port: NetdPublished): PublishedAt {
   const [, containerPort] = split(port.guest);
   return { id: port.id, network, protocol: port.network, hostAddress, hostPort, containerPort };
 }
+
+/** For people: by the container's ports, and IPv4 before IPv6. */
+export function byContainerPort(a: PublishedAt, b: PublishedAt): number {
+  const key = ({ protocol, hostAddress }: PublishedAt) =>
+    `${protocol} ${hostAddress.includes(":") ? 6 : 4} ${hostAddress}`;
+  return a.containerPort - b.containerPort || (key(a) < key(b) ? -1 : 1);
+}

@@ -39,7 +39,7 @@ const LINES = [
   "run --cap-add NET_NOTHING busybox",
   "run --tmpfs here busybox",
   "run --masked-path here busybox",
-  "run --network mine busybox",
+  "run --network host busybox",
   "run --dns nowhere busybox",
   "run --no-dns --dns 192.0.2.1 busybox",
   "run --dns 192.0.2.1 --no-dns busybox",

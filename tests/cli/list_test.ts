@@ -124,7 +124,10 @@ Deno.test("an empty list is a header, and nothing with -q", async () => {
   await using home = await TestHome.make();
   home.engine.on("GET /v1/containers", () => []);
   const { stdout } = await home.ctr(["ls"]);
-  assertEquals(stdout, "ID  NAME  IMAGE  OS  ARCH  STATE  HEALTH  IP  CPUS  MEMORY  STARTED\n");
+  assertEquals(
+    stdout,
+    "ID  NAME  IMAGE  OS  ARCH  STATE  HEALTH  IP  PORTS  CPUS  MEMORY  STARTED\n",
+  );
   assertEquals((await home.ctr(["ls", "-q"])).stdout, "");
 });
 
