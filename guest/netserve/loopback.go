@@ -18,10 +18,15 @@ const (
 
 	reached = 0
 	refused = 1
+
+	connect      = 0
+	listeningTCP = 1
+	listeningUDP = 2
 )
 
-// serveLoopback listens for the network's gateway alone, which asks for the port of a service that the container's
-// address refuses: two bytes, big-endian. The answer is one byte, then what the service says.
+// serveLoopback listens for the network's gateway alone, which asks for a service that the container's address refuses,
+// or whether there is one: a byte for what is wanted, two for the port, big-endian. The answer is one byte, then what
+// the service says.
 func serveLoopback(prefixes []string, allowed []netip.Addr) error {
 	for _, text := range prefixes {
 		prefix, err := netip.ParsePrefix(text)
@@ -55,11 +60,20 @@ func acceptGateway(listener *os.File, allowed []netip.Addr) {
 func carry(gateway *os.File) {
 	defer gateway.Close()
 	_ = gateway.SetDeadline(time.Now().Add(dialTimeout))
-	var port [2]byte
-	if _, err := io.ReadFull(gateway, port[:]); err != nil {
+	var wanted [3]byte
+	if _, err := io.ReadFull(gateway, wanted[:]); err != nil {
 		return
 	}
-	service := dialLoopback(binary.BigEndian.Uint16(port[:]))
+	port := binary.BigEndian.Uint16(wanted[1:])
+	if wanted[0] != connect {
+		answer := byte(refused)
+		if listens(port, wanted[0] == listeningUDP) {
+			answer = reached
+		}
+		_, _ = gateway.Write([]byte{answer})
+		return
+	}
+	service := dialLoopback(port)
 	if service == nil {
 		_, _ = gateway.Write([]byte{refused})
 		return

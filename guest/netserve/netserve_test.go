@@ -83,9 +83,12 @@ func TestTheGatewayReachesALoopbackService(t *testing.T) {
 		ports   []byte
 		want    []byte
 	}{
-		{"127.0.0.1", []byte{byte(port >> 8), byte(port)}, []byte("\x00hello")},
-		{"127.0.0.1", []byte{0, 1}, []byte{refused}},
-		{"127.0.0.9", []byte{byte(port >> 8), byte(port)}, nil},
+		{"127.0.0.1", []byte{connect, byte(port >> 8), byte(port)}, []byte("\x00hello")},
+		{"127.0.0.1", []byte{connect, 0, 1}, []byte{refused}},
+		{"127.0.0.1", []byte{listeningTCP, byte(port >> 8), byte(port)}, []byte{reached}},
+		{"127.0.0.1", []byte{listeningUDP, byte(port >> 8), byte(port)}, []byte{refused}},
+		{"127.0.0.1", []byte{listeningTCP, 0, 1}, []byte{refused}},
+		{"127.0.0.9", []byte{connect, byte(port >> 8), byte(port)}, nil},
 	} {
 		listening := relayAt(t, test.allowed)
 		conn, err := net.Dial("tcp", listening)

@@ -10,11 +10,14 @@ import (
 )
 
 const (
-	// Where every guest listens for its gateway alone, and leads on to services of its loopback: two bytes for the port,
-	// one for the answer, 0 if somebody listens there.
+	// Where every guest listens for its gateway alone, and leads on to services of its loopback: a byte for what is
+	// wanted, two for the port, big-endian; one for the answer, 0 if there is such a service. See guest/netserve.
 	loopbackPort = 65011
-	// A probe is for people who wait for it.
-	probeTimeout = 2 * time.Second
+	wantConnect  = 0
+	wantTCP      = 1
+	wantUDP      = 2
+	// Somebody waits for the answer.
+	askTimeout = 2 * time.Second
 )
 
 var errNobody = errors.New("nobody listens there")
@@ -25,7 +28,12 @@ func (p *Publisher) dialGuest(ctx context.Context, to netip.AddrPort) (net.Conn,
 	if err == nil || ctx.Err() != nil {
 		return conn, err
 	}
-	conn, err = p.dialer.DialGuest(ctx, "tcp", netip.AddrPortFrom(to.Addr(), loopbackPort))
+	return p.askGuest(ctx, to, wantConnect)
+}
+
+// askGuest returns a connection behind the guest's answer, which was yes.
+func (p *Publisher) askGuest(ctx context.Context, to netip.AddrPort, wanted byte) (net.Conn, error) {
+	conn, err := p.dialer.DialGuest(ctx, "tcp", netip.AddrPortFrom(to.Addr(), loopbackPort))
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +41,7 @@ func (p *Publisher) dialGuest(ctx context.Context, to netip.AddrPort) (net.Conn,
 		_ = conn.SetDeadline(deadline)
 	}
 	var answer [1]byte
-	if _, err = conn.Write([]byte{byte(to.Port() >> 8), byte(to.Port())}); err == nil {
+	if _, err = conn.Write([]byte{wanted, byte(to.Port() >> 8), byte(to.Port())}); err == nil {
 		_, err = io.ReadFull(conn, answer[:])
 	}
 	if err == nil && answer[0] != 0 {
@@ -47,15 +55,20 @@ func (p *Publisher) dialGuest(ctx context.Context, to netip.AddrPort) (net.Conn,
 	return conn, nil
 }
 
-// Listening tells whether somebody in the guest takes connections of a published port. UDP does not say.
+// Listening tells whether somebody in the guest takes what comes for a published port. The guest looks it up: nothing is
+// connected to.
 func (p *Publisher) Listening(id string) bool {
 	port, ok := p.List()[id]
-	if !ok || port.Network != "tcp" {
-		return ok
+	if !ok {
+		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
 	defer cancel()
-	conn, err := p.dialGuest(ctx, port.Guest)
+	wanted := byte(wantTCP)
+	if port.Network == "udp" {
+		wanted = wantUDP
+	}
+	conn, err := p.askGuest(ctx, port.Guest, wanted)
 	if err != nil {
 		return false
 	}

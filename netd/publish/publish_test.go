@@ -183,9 +183,9 @@ func (c closed) DialGuest(ctx context.Context, network string, to netip.AddrPort
 	near, far := net.Pipe()
 	go func() {
 		defer func() { _ = far.Close() }()
-		var port [2]byte
-		_, _ = io.ReadFull(far, port[:])
-		service, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", int(port[0])<<8|int(port[1])))
+		var wanted [3]byte
+		_, _ = io.ReadFull(far, wanted[:])
+		service, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", int(wanted[1])<<8|int(wanted[2])))
 		if err != nil {
 			_, _ = far.Write([]byte{1})
 			return

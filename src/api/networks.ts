@@ -132,7 +132,7 @@ export const PublishedPort = z.strictObject({
 });
 export type PublishedPort = z.output<typeof PublishedPort>;
 
-/** Whether somebody in the container listens; UDP does not say. */
+/** Whether somebody in the container listens. */
 export const PortState = z.strictObject({ ...PublishedPort.shape, listening: z.boolean() });
 export type PortState = z.output<typeof PortState>;
 

@@ -14,6 +14,10 @@ export class FakeNetworks implements NetworkStore {
   readonly endpoints = new Map<string, Endpoint[]>();
   readonly published: PublishedAt[] = [];
   readonly known = new Set(["default", "back"]);
+  /** Another program has this port of the host. */
+  taken: number | undefined;
+  /** Nobody listens there. */
+  silent = 81;
   #next = 2;
 
   get(name: string): NetworkConfig {
@@ -45,6 +49,9 @@ export class FakeNetworks implements NetworkStore {
 
   publish({ network }: Endpoint, containerId: string, port: PublishedPort) {
     const { protocol, hostAddress, containerPort } = port;
+    if (port.hostPort === this.taken) {
+      return Promise.reject(new CtrError("conflict", "cannot publish: the port is taken"));
+    }
     const hostPort = port.hostPort || 40_000 + this.published.length;
     const id = `${containerId}/${hostAddress}:${hostPort}/${containerPort}/${protocol}`;
     this.published.push({ id, network, protocol, hostAddress, hostPort, containerPort });
@@ -78,6 +85,10 @@ export class FakeNetworks implements NetworkStore {
 
   publishedOf(containerId: string): PublishedAt[] {
     return this.published.filter(({ id }) => id.startsWith(`${containerId}/`));
+  }
+
+  listening({ containerPort }: PublishedAt): Promise<boolean> {
+    return Promise.resolve(containerPort !== this.silent);
   }
 
   publishAddresses(asked: string | undefined): readonly string[] {

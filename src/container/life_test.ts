@@ -240,7 +240,7 @@ Deno.test("a volume that was made for a container goes with it where it should",
       return 0;
     }
   };
-  const mounts = { mounts: [{ type: "volume", target: "/data" }] } as const;
+  const mounts = { mounts: [{ type: "volume" as const, target: "/data" }] };
   const make = (more: object = {}) => containers.create(request(["sleep"], { ...mounts, ...more }));
   const kept = containers.get((await make()).id);
   const taken = containers.get((await make()).id);

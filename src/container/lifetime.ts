@@ -14,6 +14,7 @@ import { UNKNOWN_HEALTH } from "./health_watch.ts";
 import { Live } from "./live.ts";
 import { Mutex } from "./mutex.ts";
 import { rejoinNetworks } from "./networking/join.ts";
+import { PortProbe } from "./networking/port_probe.ts";
 import { NO_RESTARTS } from "./restart_policy.ts";
 import { Restarts } from "./restarts.ts";
 import { startVm } from "./start_vm.ts";
@@ -37,6 +38,7 @@ export class Lifetime {
   readonly #context: Context;
   #live: Live | undefined;
   #links: HostLinks | undefined;
+  #probe: PortProbe | undefined;
   #starting = false;
   /** Its names stop resolving when its process has ended, before its VM is gone. */
   #released: Promise<void> = Promise.resolve();
@@ -129,6 +131,7 @@ export class Lifetime {
       this.#began(run, startedMs, by);
       this.#live = this.#join(vm, run);
       this.emit("start");
+      this.#probePorts();
       const line = await notice;
       return { id: this.id, timing: watch.timing(), notices: line ? [line] : [] };
     } catch (error) {
@@ -211,7 +214,20 @@ export class Lifetime {
     else if (!live.again) this.restarts.schedule();
   }
 
+  #probePorts(): void {
+    this.#probe?.close();
+    this.#probe = new PortProbe({
+      id: this.id,
+      networks: this.#context.networks,
+      onSilent: (port) => {
+        this.#context.log.warn("nobody listens at a published port", { id: this.id, port });
+        this.emit("silent_port", { port });
+      },
+    });
+  }
+
   #leaveNetworks(): void {
+    this.#probe?.close();
     this.#released = this.#context.networks.release(this.id).catch((error) => {
       this.#context.log.error("leave the networks", { id: this.id, error });
     });
@@ -360,6 +376,7 @@ export class Lifetime {
   /** Lets go of it, for an engine that ends while it lives on. */
   release(): void {
     this.restarts.release();
+    this.#probe?.close();
     this.#links?.release();
     this.#live?.release();
   }

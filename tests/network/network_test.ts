@@ -174,6 +174,7 @@ vmTest("containers of a network reach each other, and nobody else does", async (
       assertEquals(await echoed(await portOf("90/udp", "echo"), "over UDP"), "over UDP");
       const { stderr } = await home.ctr(["port", "web", "82"]);
       assertEquals(stderr, 'note: nobody in "web" listens at 82/tcp\n');
+    assertEquals((await home.ctr(["port", "echo"])).stderr, "");
       const { stdout } = await home.ctr(["ls", "--format", "{{.Names}} {{.Ports}}"]);
       assertMatch(stdout, /web .*127.0.0.1:\d+->80\/tcp, \[::1\]:\d+->80\/tcp/);
     },

@@ -18,6 +18,7 @@ export type NetworkStore = Pick<
   | "publishedOf"
   | "publishAddresses"
   | "searchDomains"
+  | "listening"
   | "get"
 >;
 
