@@ -1,7 +1,7 @@
 /** A volume's content to a tar archive and back. */
 import { Readable } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { CtrError, formatSize } from "../core/mod.ts";
+import { CtrError, formatSize, isCtrError } from "../core/mod.ts";
 import { cleanPath } from "../ext4/mod.ts";
 import { TAR_END, type TarEntry, tarHeader, tarPadding, TarReader } from "../tar/mod.ts";
 import { type EntrySink, pause, type VolumeEntry } from "./entries.ts";
@@ -47,6 +47,23 @@ export interface TarLimit {
  * @throws {CtrError} `bad-data` if it is no archive or would leave the volume, `no-space` over the limit.
  */
 export async function readTarInto(
+  source: AsyncIterable<Uint8Array>,
+  sink: EntrySink,
+  limit: TarLimit,
+): Promise<void> {
+  try {
+    await readInto(source, sink, limit);
+  } catch (cause) {
+    if (!isCtrError(cause) || !READER.test(cause.message)) throw cause;
+    const fact = cause.message.replace(READER, "");
+    throw new CtrError(cause.code, `${limit.doing}: ${fact}`, { hint: cause.hint, cause });
+  }
+}
+
+/** How the errors of those begin who do not know what the archive is for. */
+const READER = /^(read tar|write ext4|cannot read the archive): /;
+
+async function readInto(
   source: AsyncIterable<Uint8Array>,
   sink: EntrySink,
   limit: TarLimit,

@@ -320,7 +320,8 @@ Deno.test("an import of anything but an archive leaves nothing behind", async ()
     await Promise.resolve();
     yield new Uint8Array(4096).fill(7);
   };
-  await rejects(volumes.import("new", noise(), false), "bad-data", /read tar/);
+  const named = /^cannot import into volume "new": a header's checksum is wrong/;
+  await rejects(volumes.import("new", noise(), false), "bad-data", named);
   assert.equal(volumes.has("new"), false);
   assert.deepEqual(await volumes.problems(), []);
 });
