@@ -94,15 +94,51 @@ vmTest("volumes outlive containers", async (t) => {
     assertEquals(await run(home, ["-v", "clone:/data"], "cat /data/file"), "kept\n");
   });
 
+  await t.step("a shared volume has two containers that write, and keeps owners", async () => {
+    const made = "mkdir -m 750 -p /data/in; echo image > /data/in/file; chown -R 1000:50 /data/in";
+    await ok(home, "run", ...QUIET, "--name", "maker", BUSYBOX, "sh", "-c", made);
+    await ok(home, "commit", "maker", "test/owned");
+    await ok(home, "rm", "maker");
+    await ok(home, "volume", "create", "--type", "shared", "both");
+    const flags = ["-v", "both:/data", "test/owned", "sh", "-c"];
+    await ok(home, "run", "-d", "--name", "first", ...flags, answerer("/data/in"));
+    const asks = "echo second > /data/in/question; chown 1000 /data/in/question; " +
+      `${until("/data/in/answer")}; cat /data/in/answer`;
+    assertEquals(await ok(home, "run", "--rm", ...QUIET, ...flags, asks), "second\n");
+    assertEquals(await ok(home, "wait", "first"), "0\n");
+    await ok(home, "rm", "first");
+    const look = "cd /data/in; cat file; stat -c '%n %a %u:%g' . file question answer";
+    assertEquals(await run(home, ["-v", "both:/data:ro"], look), OWNERS);
+  });
+
   const { stdout, stderr } = await home.ctr(["volume", "prune"]);
-  assertEquals(stdout, "clone\ncopy\ndata\netc\n");
+  assertEquals(stdout, "both\nclone\ncopy\ndata\netc\n");
   assert(/^Reclaimed .* in disk space\n$/.test(stderr), stderr);
   assertEquals(await ok(home, "system", "check"), "");
 });
 
 const WRITER = "echo yes > /data/ready; sleep 100";
+/** What `first` copies, `second` wrote; both were made by them, the rest comes from the image. */
+const OWNERS = [
+  "image",
+  ". 750 1000:50",
+  "file 644 1000:50",
+  "question 644 1000:0",
+  "answer 644 0:0",
+  "",
+].join("\n");
 const MISSING = "ls: /etc/hello: No such file or directory\n";
 
 function hello(home: CtrHome): Promise<string> {
   return run(home, [], "cat /etc/hello");
+}
+
+/** A script that waits for a file. */
+function until(path: string): string {
+  return `until [ -s ${path} ]; do sleep 0.05; done`;
+}
+
+/** Waits for a question of another container, and says the same again. */
+function answerer(folder: string): string {
+  return `${until(`${folder}/question`)}; cat ${folder}/question > ${folder}/answer`;
 }
