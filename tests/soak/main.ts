@@ -1,8 +1,11 @@
 /**
- * `deno task soak [--rounds N] [--seed N]`: the rounds of `soak_test.ts`, more of them. Needs what
- * `scripts/test` sets up, a registry among it (`scripts/registry start` says how to name it).
+ * `deno task soak [--rounds N] [--seed N]`: the rounds of `soak_test.ts`, more of them.
+ * `deno task soak --power N`: instead, N power cuts of a container that writes to a volume.
+ *
+ * Needs what `scripts/test` sets up, a registry among it (`scripts/registry start` says how to name it).
  */
 import { BUSYBOX } from "../run/ctr_home.ts";
+import { powerCuts } from "../volume/power_cut.ts";
 import { soak } from "./rounds.ts";
 
 function number(flag: string, otherwise: number): number {
@@ -18,10 +21,16 @@ if (BUSYBOX === "") {
   console.error("error: CTR_TEST_REGISTRY is not set: take it from scripts/registry start");
   Deno.exit(2);
 }
+const log = (line: string) => console.log(line);
+if (Deno.args.includes("--power")) {
+  const writes = await powerCuts({ rounds: number("--power", 100), log });
+  console.log(`${writes} acknowledged writes, none lost`);
+  Deno.exit(0);
+}
 const rounds = number("--rounds", 200);
 const seed = number("--seed", Date.now() % 1_000_000);
 console.log(`${rounds} rounds, seed ${seed}`);
-const tally = await soak({ rounds, seed, log: (line) => console.log(line) });
+const tally = await soak({ rounds, seed, log });
 console.log(
   `killed: ${Object.entries(tally).map(([role, count]) => `${count} ${role}`).join(", ")}`,
 );
