@@ -1,6 +1,6 @@
 /** Debian's PostgreSQL, whose server refuses a data folder that is not its own, on a bind mount and on a volume. */
 import { assert, assertEquals, assertMatch } from "../cli/assert.ts";
-import { BUSYBOX, type CtrHome, ctrHome, vmTest } from "./ctr_home.ts";
+import { BUSYBOX, type CtrHome, ctrHome } from "./ctr_home.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 /** Making a database under emulation beside others takes a while. */
@@ -9,11 +9,10 @@ const DATA = "/var/lib/postgresql/data";
 
 const image = await find();
 
-vmTest(
-  `PostgreSQL keeps its data on a bind mount and on a volume${
-    image ? "" : " (skipped: scripts/postgres-image has not made the image)"
-  }`,
-  async (t) => {
+Deno.test({
+  name: "PostgreSQL keeps its data on a bind mount and on a volume (image: scripts/postgres-image)",
+  ignore: image === undefined,
+  fn: async (t) => {
     if (!image) return;
     await using home = await ctrHome();
     const loaded = await home.ctr(["image", "load", "--progress", "none", "-i", image]);
@@ -37,7 +36,7 @@ vmTest(
       assertMatch(await Deno.readTextFile(`${folder}/PG_VERSION`), /^\d+\n$/);
     });
   },
-);
+});
 
 /** It makes a database and answers. */
 async function works(home: CtrHome, reference: string, mounts: string[]): Promise<void> {
