@@ -34,6 +34,7 @@ export const SystemPruneRequest = z.strictObject({
 export const SystemPruneReply = z.strictObject({
   /** IDs. */
   containers: z.array(z.string()),
+  networks: z.array(z.string()).default([]),
   volumes: z.array(z.string()),
   /** References that were forgotten, and digests of blobs that were deleted. */
   untagged: z.array(z.string()),

@@ -101,6 +101,7 @@ export async function pruneSystem(app: App, flags: PruneFlags): Promise<void> {
   app.stdout.write(
     [
       ...pruned.containers.map((id) => `container ${id}`),
+      ...pruned.networks.map((name) => `network ${name}`),
       ...pruned.volumes.map((name) => `volume ${name}`),
       ...pruned.untagged.map((reference) => `untagged ${familiarReference(reference)}`),
       ...pruned.deleted.map((digest) => `deleted ${digest}`),

@@ -12,7 +12,7 @@ interface Problem {
 }
 
 export interface CheckParts extends Stores {
-  readonly networks: Pick<Networks, "problems">;
+  readonly networks: Networks;
   readonly context: Pick<ContainersContext, "home" | "hypervisor" | "records">;
   /** Resolves when every VM of an earlier engine was found: until then they belong to nobody. */
   readonly adopted: Promise<unknown>;

@@ -7,9 +7,9 @@ import {
   PruneNetworksRequest,
 } from "../api/mod.ts";
 import type { Containers } from "../container/mod.ts";
-import { DEFAULT_NETWORK, type Networks } from "../network/mod.ts";
+import type { Networks } from "../network/mod.ts";
 import { describeNetwork } from "./describe_network.ts";
-import { labelTest } from "./label_test.ts";
+import { pruneNetworks } from "./prune_networks.ts";
 import { type Route, route } from "./router.ts";
 
 export interface NetworkParts {
@@ -34,7 +34,7 @@ export function networkRoutes(parts: NetworkParts): Route[] {
     }),
     route("POST /networks/prune", async (call) => {
       const { filters } = await call.body(PruneNetworksRequest);
-      call.json({ removed: await pruneNetworks(parts, filters) });
+      call.json({ removed: await pruneNetworks(networks, references, filters) });
     }),
     route("GET /networks/:name", async (call) => {
       call.json(await describe(networks.get(call.ref).name));
@@ -69,21 +69,6 @@ export function networkRoutes(parts: NetworkParts): Route[] {
       call.json(await Promise.all(states));
     }),
   ];
-}
-
-/** Removes what no container refers to. The built-in one stays. */
-async function pruneNetworks(
-  { networks, references }: NetworkParts,
-  filters: readonly string[],
-): Promise<string[]> {
-  const fits = labelTest(filters);
-  const removed: string[] = [];
-  for (const { name, labels } of networks.list()) {
-    if (name === DEFAULT_NETWORK || references(name).length > 0 || !fits(labels)) continue;
-    await networks.remove(name);
-    removed.push(name);
-  }
-  return removed;
 }
 
 async function ask(

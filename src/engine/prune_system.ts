@@ -1,8 +1,20 @@
 import type { SystemPruneReply } from "../api/mod.ts";
-import { moment, pruneContainers } from "../container/mod.ts";
+import {
+  type ContainerRecords,
+  moment,
+  networkReferences,
+  pruneContainers,
+} from "../container/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import type { PruneOptions } from "../image/mod.ts";
+import type { Networks } from "../network/mod.ts";
 import type { Stores } from "./disk_usage.ts";
+import { pruneNetworks } from "./prune_networks.ts";
+
+export interface PruneParts extends Stores {
+  readonly networks: Networks;
+  readonly context: { readonly records: ContainerRecords };
+}
 
 export interface SystemPrune {
   readonly all: boolean;
@@ -11,24 +23,27 @@ export interface SystemPrune {
 }
 
 /**
- * Removes what nothing needs: containers that do not run, then the volumes and images that only they
- * needed, and what killed processes have left of images.
+ * Removes what nothing needs: containers that do not run, then the networks, volumes and images that
+ * only they needed, and what killed processes have left of images.
  *
  * @throws {CtrError} `usage` for a filter that cannot be read; nothing was removed then.
  */
 export async function pruneSystem(
-  { containers, images, volumes }: Stores,
+  { containers, images, volumes, networks, context }: PruneParts,
   { all, volumes: withVolumes, filters }: SystemPrune,
 ): Promise<SystemPruneReply> {
   const imageOptions = { all, ...imageFilters(filters) };
   const ended = await pruneContainers(containers, filters);
-  // How long a volume has been there says nothing of what is in it.
+  const references = (name: string) => networkReferences(context.records, name);
   const ofLabels = filters.filter((filter) => !filter.startsWith("until="));
+  const lonely = await pruneNetworks(networks, references, ofLabels);
+  // How long a volume has been there says nothing of what is in it.
   const unused = withVolumes ? await volumes.prune(ofLabels) : { removed: [], reclaimedBytes: 0 };
   const { untagged, deleted, reclaimedBytes } = await images.prune(imageOptions);
   const { bytes } = await images.sweep();
   return {
     containers: ended.removed,
+    networks: lonely,
     volumes: unused.removed,
     untagged: [...untagged],
     deleted: [...deleted],
