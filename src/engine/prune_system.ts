@@ -34,10 +34,10 @@ export async function pruneSystem(
 ): Promise<SystemPruneReply> {
   const imageOptions = { all, ...imageFilters(filters) };
   const ended = await pruneContainers(containers, filters);
+  // How long a network or a volume has been there says nothing of its use.
   const references = (name: string) => networkReferences(context.records, name);
   const ofLabels = filters.filter((filter) => !filter.startsWith("until="));
   const lonely = await pruneNetworks(networks, references, ofLabels);
-  // How long a volume has been there says nothing of what is in it.
   const unused = withVolumes ? await volumes.prune(ofLabels) : { removed: [], reclaimedBytes: 0 };
   const { untagged, deleted, reclaimedBytes } = await images.prune(imageOptions);
   const { bytes } = await images.sweep();
