@@ -37,6 +37,7 @@
  * | `POST /networks/:name/connect`, `…/disconnect` | `ConnectRequest`, `DisconnectRequest` → 204 |
  * | `GET /containers/:ref/ports` | `PortState[]` |
  * | `GET /dns?name=&network=` | `DnsAnswer` |
+ * | `GET /domains`, `POST /domains`, `DELETE /domains/:name` | `HostDomainList`; `CreateDomainRequest` → 204; 204 |
  * | `GET /stats?ref=…` | `StatsSample`; stopped containers are left out; without `ref` all that run |
  * | `GET /stats?stream=1&ref=…` | NDJSON `StatsSample`, one each second |
  * | `GET /containers/:ref/top` | `Top` |

@@ -136,6 +136,11 @@ export type PublishedPort = z.output<typeof PublishedPort>;
 export const PortState = z.strictObject({ ...PublishedPort.shape, listening: z.boolean() });
 export type PortState = z.output<typeof PortState>;
 
+export const CreateDomainRequest = z.strictObject({ name: z.string() });
+/** Domains in which the host finds containers, and the UDP port of 127.0.0.1 that answers for them. */
+export const HostDomainList = z.strictObject({ domains: z.array(z.string()), port: z.int() });
+export type HostDomainList = z.output<typeof HostDomainList>;
+
 export const DnsAnswer = z.strictObject({
   answers: z.array(z.strictObject({ network: z.string(), addresses: z.array(z.string()) })),
 });

@@ -115,10 +115,44 @@ export function portCommand(app: App): Command {
     );
 }
 
+/** The group `system dns`. */
+export function systemDnsCommand(app: App): Command {
+  const domains = (): Promise<typeof import("./dns_actions.ts")> => import("./dns_actions.ts");
+  return new Command("dns")
+    .summary("Domains in which this host finds containers")
+    .addCommand(
+      new Command("create")
+        .summary("Make a domain and print its name")
+        .argument("<domain>", "for example test")
+        .action(async (domain: string) => (await domains()).create(app, domain)),
+    )
+    .addCommand(
+      new Command("delete")
+        .alias("rm")
+        .summary("Delete domains")
+        .argument("<domain...>", "their names")
+        .action(async (names: string[]) => (await domains()).remove(app, names)),
+    )
+    .addCommand(
+      new Command("ls")
+        .alias("list")
+        .summary("List domains")
+        .option("-q, --quiet", "names alone")
+        .addOption(formatOption())
+        .action(async (flags: object) => (await domains()).list(app, flags as never)),
+    );
+}
+
 /** The group `dns`. */
 export function dnsCommand(app: App): Command {
   return new Command("dns")
     .summary("Ask for containers by name")
+    .addCommand(
+      new Command("enable")
+        .summary("Make a domain, and say how this host's resolver is told of it")
+        .argument("[domain]", "its name", "test")
+        .action(async (domain: string) => (await import("./dns_actions.ts")).enable(app, domain)),
+    )
     .addCommand(
       new Command("query")
         .summary("Print the addresses that containers are told for a name")

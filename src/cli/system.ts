@@ -1,11 +1,13 @@
 import { Command, Option } from "commander";
 import type { App } from "./app.ts";
+import { systemDnsCommand } from "./network.ts";
 import { filterOption, formatOption } from "./options.ts";
 
 export function systemCommand(app: App): Command {
   return new Command("system")
     .alias("s")
     .summary("Look after the engine")
+    .addCommand(systemDnsCommand(app))
     .addCommand(
       new Command("start").summary("Start the engine").action(async () => {
         await (await import("./system_actions.ts")).startEngine(app);

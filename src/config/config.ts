@@ -60,6 +60,8 @@ const Schema = z.strictObject({
     subnet: z.cidrv4().optional(),
     /** The same of IPv6. */
     subnet_v6: z.cidrv6().optional(),
+    /** UDP port of 127.0.0.1 at which the host finds containers by name. */
+    dns_port: z.int().min(1).max(65_535).optional(),
     /** The file that names the host's name servers. */
     resolv_conf: z.string().startsWith("/").optional(),
   }).default({}),

@@ -1,5 +1,6 @@
 import {
   ConnectRequest,
+  CreateDomainRequest,
   CreateNetworkRequest,
   DisconnectRequest,
   type DnsAnswer,
@@ -10,18 +11,20 @@ import type { Containers } from "../container/mod.ts";
 import type { Networks } from "../network/mod.ts";
 import { describeNetwork } from "./describe_network.ts";
 import { pruneNetworks } from "./prune_networks.ts";
+import type { HostDomains } from "./host_domains.ts";
 import { type Route, route } from "./router.ts";
 
 export interface NetworkParts {
   readonly networks: Networks;
   readonly containers: Containers;
+  readonly domains: HostDomains;
   /** Names of the containers that refer to a network. */
   readonly references: (network: string) => string[];
 }
 
 /** `/networks`, `/dns`, and a container's ports. */
 export function networkRoutes(parts: NetworkParts): Route[] {
-  const { networks, containers, references } = parts;
+  const { networks, containers, domains, references } = parts;
   const describe = (name: string) => describeNetwork(networks, name, references(name));
   return [
     route("GET /networks", async (call) => {
@@ -56,6 +59,17 @@ export function networkRoutes(parts: NetworkParts): Route[] {
     route("GET /dns", async (call) => {
       const name = call.query.get("name") ?? "";
       call.json(await ask(networks, name, call.query.get("network") ?? undefined));
+    }),
+    route("GET /domains", (call) => {
+      call.json({ domains: domains.list(), port: domains.port });
+    }),
+    route("POST /domains", async (call) => {
+      await domains.create((await call.body(CreateDomainRequest)).name);
+      call.nothing();
+    }),
+    route("DELETE /domains/:name", async (call) => {
+      await domains.delete(call.ref);
+      call.nothing();
     }),
     route("GET /containers/:ref/ports", async (call) => {
       const container = containers.get(call.ref);

@@ -26,6 +26,7 @@ import { openEngineLog } from "./engine_log.ts";
 import { EventLog } from "./event_log.ts";
 import { eventRoutes } from "./event_routes.ts";
 import { fileRoutes } from "./file_routes.ts";
+import { HostDomains } from "./host_domains.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { listen } from "./server.ts";
@@ -44,6 +45,8 @@ const LOCK_MS = 5000;
 const SWEEP_MS = 5000;
 /** Of each mount, which cost the host's kernel about a kilobyte each. */
 const WATCH_FOLDERS = 16_384;
+/** Of 127.0.0.1, where the host finds containers by name. */
+const DNS_PORT = 2053;
 /** How far guests' clocks may run away. */
 const CLOCK_MS = 60_000;
 
@@ -124,6 +127,12 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     onDenied: (network, { guest, to, network: protocol }) =>
       log.warn("egress was denied", { network, guest, to, protocol }),
   });
+  const domains = new HostDomains({
+    home,
+    networks,
+    log,
+    port: config.network.dns_port ?? DNS_PORT,
+  });
   const containers: Containers = new Containers({
     home,
     records,
@@ -159,6 +168,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     () => options.stay || containers.active().length > 0,
     stop,
   );
+  await domains.open();
   // Before the first request: what it finds is waited for.
   const adopting = containers.adopt(networks.findProcesses())
     .then(() => networks.forgetStrangers())
@@ -183,6 +193,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       ...networkRoutes({
         networks,
         containers,
+        domains,
         references: (name) => networkReferences(records, name),
       }),
       ...statsRoutes(containers),
@@ -217,6 +228,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     server.closeAllConnections();
     await adopting.catch(() => {});
     await containers.release();
+    await domains.close();
     await networks.stopUnused();
     networks.releaseAll();
     await images[Symbol.asyncDispose]();
