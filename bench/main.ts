@@ -9,6 +9,7 @@ const NAMES = [
   "images",
   "exec",
   "mount",
+  "volume",
   "cp",
   "df",
   "stdio",
