@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// A guest that does not answer a SYN of its own network is busy starting, or stopped.
-	dialTimeout = 20 * time.Second
+	// As long as Linux itself tries: a guest whose service has a full queue answers when there is room again.
+	dialTimeout = 2 * time.Minute
 	// Flows of one published UDP port; the one that was quiet longest ends first.
 	maxFlows    = 4096
 	flowTimeout = 2 * time.Minute

@@ -54,6 +54,7 @@ func run(configPath, socketPath string) error {
 	}
 	defer func() { _ = listener.Close() }()
 	go server.Serve(listener, n)
+	go trim(ctx)
 	<-ctx.Done()
 	return nil
 }
