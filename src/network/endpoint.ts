@@ -44,7 +44,18 @@ export function endpointAt(
     ...(gateways[1] && { gateway6: gateways[1] }),
     nameservers: gateways.flatMap((each) => each ?? []),
     mtu: request.mtu ?? config.mtu,
-    names: [...plain, ...plain.flatMap((each) => [`${each}.${config.name}`, `${each}.test`])],
+    names: [...plain, ...plain.flatMap((each) => longNames(each, config.name))],
     host: config.hostAccess && !config.internal ? plan.host() : [],
   };
+}
+
+function longNames(name: string, network: string): string[] {
+  return [`${name}.${network}`, `${name}.test`];
+}
+
+/** Its names when the container has another one; aliases and its ID stay. */
+export function renamed({ names, network }: Endpoint, from: string, to: string): string[] {
+  const before = [from, ...longNames(from, network)];
+  const after = [to, ...longNames(to, network)];
+  return names.map((name) => after[before.indexOf(name)] ?? name);
 }

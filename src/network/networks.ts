@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { CtrError, type Log } from "../core/mod.ts";
 import { NetworkCatalog } from "./catalog.ts";
 import { type CreateNetwork, DEFAULT_NETWORK } from "./create_network.ts";
-import { endpointAt, wantedPlace, withoutPrefix } from "./endpoint.ts";
+import { endpointAt, renamed, wantedPlace, withoutPrefix } from "./endpoint.ts";
 import { HostResolver } from "./host_resolver.ts";
 import { choosePlace } from "./leases.ts";
 import type { Denial, NetdStatus } from "./netd_protocol.ts";
@@ -228,7 +228,7 @@ export class Networks {
     this.#options.records.renameLeases(from, to);
     for (const [key, plugged] of [...this.#plugged]) {
       if (key !== keyOf(plugged.network, containerId)) continue;
-      const names = plugged.endpoint.names.map((name) => name === from ? to : name);
+      const names = renamed(plugged.endpoint, from, to);
       this.#plugged.set(key, { ...plugged, name: to, endpoint: { ...plugged.endpoint, names } });
       await this.process(plugged.network).rename(containerId, names);
     }

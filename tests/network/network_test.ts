@@ -174,7 +174,7 @@ vmTest("containers of a network reach each other, and nobody else does", async (
       assertEquals(await echoed(await portOf("90/udp", "echo"), "over UDP"), "over UDP");
       const { stderr } = await home.ctr(["port", "web", "82"]);
       assertEquals(stderr, 'note: nobody in "web" listens at 82/tcp\n');
-    assertEquals((await home.ctr(["port", "echo"])).stderr, "");
+      assertEquals((await home.ctr(["port", "echo"])).stderr, "");
       const { stdout } = await home.ctr(["ls", "--format", "{{.Names}} {{.Ports}}"]);
       assertMatch(stdout, /web .*127.0.0.1:\d+->80\/tcp, \[::1\]:\d+->80\/tcp/);
     },
@@ -222,6 +222,11 @@ vmTest("containers of a network reach each other, and nobody else does", async (
     await load;
     assertEquals(tookMs < 2000, true, `${tookMs} ms`);
     assertEquals(await client("wget -qO- http://www/"), "hello\n");
+  });
+  await t.step("a container that is renamed is found by its new name", async () => {
+    await out(home, "rename", "echo", "said");
+    assertMatch(await client("nslookup said.test"), /Name:\s+said.test/);
+    assertMatch(await client("nslookup echo.test"), GONE);
   });
   await t.step("a name is gone when its container has ended", async () => {
     assertMatch(
