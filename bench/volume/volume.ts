@@ -43,15 +43,20 @@ export async function run(flags: string[]): Promise<boolean> {
   return printTable(JOBS.map((job) => row(job, ours.slice(1), byHand.slice(1))));
 }
 
+/**
+ * The ratio is the median of the rounds' own: what a flush takes on the host drifts by a factor within a
+ * run, and the two sides of a round lie next to each other.
+ */
 function row(job: typeof JOBS[number], ours: Figures[], byHand: Figures[]): Row {
   const [a, b] = [ours, byHand].map((all) => median(all.map((figures) => figures[job])));
+  const share = median(ours.map((figures, round) => figures[job] / byHand[round]![job]));
   return {
     what: `${WHAT[job]} on a block volume, per second`,
     ours: a!.toFixed(0),
     peer: b!.toFixed(0),
-    ratio: ratio(a!, b!),
+    ratio: ratio(share, 1),
     limit: `≥ ${LIMIT}×`,
-    kept: a! / b! >= LIMIT,
+    kept: share >= LIMIT,
   };
 }
 
