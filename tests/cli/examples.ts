@@ -34,7 +34,13 @@ export function container(prefix: string, name: string, state: string) {
     status: {
       state,
       startedAt: "2026-01-01T00:00:01Z",
-      networks: exited ? [] : [{ network: "default", ipv4Address: "192.168.127.3/24" }],
+      networks: exited ? [] : [{
+        network: "default",
+        hostname: name,
+        ipv4Address: "192.168.127.3/24",
+        macAddress: "02:d8:00:00:00:03",
+        mtu: 1500,
+      }],
       upperBytes: 1234567,
       ...(exited ? {} : { health: { state: "healthy", failingStreak: 0, probes: [] } }),
       ...(exited && {

@@ -1,6 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { encodeFrame, Frame, FrameDecoder, type ReceivedFrame } from "../../src/api/wire/mod.ts";
+import {
+  API_VERSION,
+  encodeFrame,
+  Frame,
+  FrameDecoder,
+  type ReceivedFrame,
+} from "../../src/api/wire/mod.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: unknown) => unknown;
 type AttachHandler = (stream: AttachedStream, query: URLSearchParams) => void | Promise<void>;
@@ -80,7 +86,7 @@ export class FakeEngine implements AsyncDisposable {
   }
 }
 
-export function version(api = 1) {
+export function version(api = API_VERSION) {
   return { version: "0.0.0", api, pid: 1, startedAt: "2026-01-01T00:00:00Z", home: "/" };
 }
 
