@@ -19,7 +19,7 @@ const LINES = [
   "run --nme x busybox",
   "run -v /a:/b busybox",
   "run --mount type=bind busybox",
-  "run -p 80:80 busybox",
+  "run -p 80:x busybox",
   "run --ssh busybox",
   "run --rosetta busybox",
   "run -m 512 busybox",
