@@ -1,12 +1,6 @@
 import { z } from "zod";
 import { Device, Mount, MountSpec, PublishedSocket } from "./mounts.ts";
-import {
-  EgressSpec,
-  ExposedPort,
-  NetworkAttachment,
-  PortSpec,
-  PublishedPort,
-} from "./networks.ts";
+import { EgressSpec, ExposedPort, NetworkAttachment, PortSpec, PublishedPort } from "./networks.ts";
 import { Health, HealthSpec, RestartPolicy, RestartState } from "./policies.ts";
 
 const bytes = z.int().nonnegative();

@@ -22,7 +22,9 @@ async function sendStats(call: Call, containers: Containers): Promise<void> {
   const wanted = call.query.getAll("ref").map((ref) => containers.get(ref).record.config.id);
   const chosen = () => {
     const all = containers.active();
-    return wanted.length === 0 ? all : all.filter(({ record }) => wanted.includes(record.config.id));
+    return wanted.length === 0
+      ? all
+      : all.filter(({ record }) => wanted.includes(record.config.id));
   };
   const sampler = new StatsSampler();
   const { gone } = call;

@@ -35,10 +35,10 @@ vmTest(
 
     await t.step("the container's program connects to the host's", async () => {
       assertEquals(await inside("/run/host.sock", "abc"), {
-      status: 0,
-      stdout: "cba",
-      stderr: "",
-    });
+        status: 0,
+        stdout: "cba",
+        stderr: "",
+      });
     });
     await t.step("the agent is where SSH_AUTH_SOCK says, for every user", async () => {
       const { stdout } = await home.ctr(
