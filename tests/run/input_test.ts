@@ -43,12 +43,12 @@ vmTest("what is mistyped is told in a sentence", async (t) => {
     const [flags, message] of [
       [["-m", "512"], /--memory "512": want at least .*\nhint: did you mean "512M"/],
       [["-m", "12x"], /the size "12x"/],
-      [["-p", "80:80"], /--publish/],
-      [["-v", "/tmp:/x"], /--volume/],
+      [["-p", "80:banana"], /"80:banana"/],
+      [["-v", "/no/such/folder:/x"], /"\/no\/such\/folder"/],
       [["-e", "A B=1"], /--env "A B=1"/],
       [["--env-file", "/nope"], /"\/nope": there is no such file/],
       [["--ulimit", "nofile=9:1"], /--ulimit "nofile=9:1"/],
-      [["--network", "nope"], /--network "nope"/],
+      [["--network", "nope"], /network "nope"/],
       [["--cap-add", "NOPE"], /--cap-add "NOPE"/],
       [["--platform", "banana"], /--platform "banana"/],
       [

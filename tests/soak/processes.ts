@@ -1,5 +1,5 @@
 /** What runs for a ctr home, found in `/proc` as a stranger would. */
-export type Role = "cli" | "engine" | "qemu" | "virtiofsd";
+export type Role = "cli" | "engine" | "qemu" | "virtiofsd" | "netd";
 
 export interface HomeProcess {
   readonly pid: number;
@@ -36,6 +36,7 @@ async function read(pid: number, home: string): Promise<HomeProcess | undefined>
 function roleOf(command: string): Role {
   if (/^\S*qemu-system/.test(command)) return "qemu";
   if (command.includes("virtiofsd")) return "virtiofsd";
+  if (/netd netd\.json/.test(command)) return "netd";
   return / engine( |$)/.test(command) ? "engine" : "cli";
 }
 

@@ -2,7 +2,7 @@ import { BUSYBOX, type CtrHome, ctrHome } from "../run/ctr_home.ts";
 import { type HomeProcess, homeProcesses, killHard, type Role } from "./processes.ts";
 import { Random } from "./random.ts";
 
-const ROLES: readonly Role[] = ["cli", "engine", "qemu", "virtiofsd"];
+const ROLES: readonly Role[] = ["cli", "engine", "qemu", "virtiofsd", "netd"];
 /** The victim dies somewhere between the first start and a while after the last. */
 const MOMENTS_MS = 4000;
 /** What is under way must have come to its end by then: a start under emulation is slow. */
@@ -27,7 +27,7 @@ export type Tally = Record<Role, number>;
  */
 export async function soak({ rounds, seed, log }: SoakOptions): Promise<Tally> {
   const random = new Random(seed);
-  const tally: Tally = { cli: 0, engine: 0, qemu: 0, virtiofsd: 0 };
+  const tally: Tally = { cli: 0, engine: 0, qemu: 0, virtiofsd: 0, netd: 0 };
   await using home = await ctrHome();
   const shared = await Deno.makeTempDir({ dir: "/tmp", prefix: "ctr-soak-" });
   try {
@@ -88,7 +88,10 @@ async function soakRound(home: CtrHome, shared: string, random: Random) {
   }
   await removeAll(home);
   await ok(home, ["system", "check"]);
-  const left = (await homeProcesses(home.path)).filter(({ role }) => role !== "engine");
+  // The network stays warm for the next container, as long as there is an engine.
+  const left = (await homeProcesses(home.path)).filter(({ role }) =>
+    !["engine", "netd"].includes(role)
+  );
   if (left.length > 0) throw new Error(`left: ${left.map(({ command }) => command).join(" | ")}`);
   const litter = await home.litter();
   if (litter.length > 0) throw new Error(`left: ${litter.join(", ")}`);
