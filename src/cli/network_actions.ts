@@ -24,12 +24,13 @@ interface CreateFlags extends EgressFlags {
   readonly driver?: string;
 }
 
-const DRIVERS = ["user", "bridge", "default"];
+/** Docker's and Podman's `bridge` is a kernel's, which would be another thing than what is made here. */
+const DRIVERS = ["user", "default"];
 
 /** Makes a network and prints its name. */
 export async function create(app: App, name: string, flags: CreateFlags): Promise<void> {
   if (flags.driver !== undefined && !DRIVERS.includes(flags.driver)) {
-    throw usage(`cannot use --driver "${flags.driver}": there is one driver, user`);
+    throw usage(`cannot use --driver "${flags.driver}": this version of ctr has only "user"`);
   }
   const { mtu, ...options } = pairs("--option", [...flags.option ?? [], ...flags.opt ?? []]);
   const unknown = Object.keys(options)[0];
