@@ -59,6 +59,10 @@
  * | `POST /images/tag` | `{source, target}` |
  * | `POST /images/remove` | `{references, force}` → `{removed: string[], deleted: digest[], reclaimedBytes}` |
  * | `POST /images/prune` | `ImagePruneRequest` → as `remove` |
+ * | `POST /build` | a line of `BuildRequest`, behind it the uploaded context → NDJSON `BuildEvent` |
+ * | `GET /build/status`, `POST /build/stop` | `BuilderStatus`; `BuilderStopReply` |
+ * | `GET /build/cache?filter=KEY%3DVALUE…` | `BuildCacheRecord[]` |
+ * | `POST /build/prune` | `BuildPruneRequest` → `BuildPruneReply` |
  *
  * An archive in a file of this machine need not be sent: `load`, `import` and `save` take `path=&device=&inode=`
  * instead of a body, and refuse with `unsupported` where the engine does not see the same file there.
@@ -77,6 +81,7 @@
  *
  * @module
  */
+export * from "./build.ts";
 export * from "./events.ts";
 export * from "./images.ts";
 export * from "./life.ts";
