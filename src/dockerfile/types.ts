@@ -67,7 +67,8 @@ export interface Pair {
   readonly value: string;
 }
 
-interface Base {
+/** What every instruction has. */
+export interface InstructionBase {
   readonly range: Range;
   /** The instruction in upper case. */
   readonly keyword: string;
@@ -77,14 +78,16 @@ interface Base {
   readonly text: string;
   readonly flags: readonly Flag[];
   readonly heredocs: readonly Heredoc[];
+  /** Lines of comment right above it, without `# `. */
+  readonly comments: readonly string[];
 }
 
-export interface ArgInstruction extends Base {
+export interface ArgInstruction extends InstructionBase {
   readonly keyword: "ARG";
   readonly args: readonly { readonly name: string; readonly value: string | undefined }[];
 }
 
-export interface EnvInstruction extends Base {
+export interface EnvInstruction extends InstructionBase {
   readonly keyword: "ENV";
   /** All values are expanded with the variables from before the instruction. */
   readonly pairs: readonly Pair[];
@@ -92,13 +95,13 @@ export interface EnvInstruction extends Base {
   readonly legacy: boolean;
 }
 
-export interface LabelInstruction extends Base {
+export interface LabelInstruction extends InstructionBase {
   readonly keyword: "LABEL";
   readonly pairs: readonly Pair[];
   readonly legacy: boolean;
 }
 
-export interface RunInstruction extends Base {
+export interface RunInstruction extends InstructionBase {
   readonly keyword: "RUN";
   readonly command: RunCommand;
   /** Values of `--mount`, for `parseRunMount` once they are expanded. */
@@ -116,7 +119,7 @@ export interface InlineFile {
   readonly expand: boolean;
 }
 
-export interface FileInstruction extends Base {
+export interface FileInstruction extends InstructionBase {
   /** Paths, globs or URLs, not expanded. */
   readonly sources: readonly string[];
   readonly inline: readonly InlineFile[];
@@ -142,18 +145,18 @@ export interface AddInstruction extends FileInstruction {
   readonly unpack: boolean | undefined;
 }
 
-export interface CommandInstruction extends Base {
+export interface CommandInstruction extends InstructionBase {
   readonly keyword: "CMD" | "ENTRYPOINT";
   readonly command: CommandLine;
 }
 
-export interface ShellInstruction extends Base {
+export interface ShellInstruction extends InstructionBase {
   readonly keyword: "SHELL";
   readonly args: readonly string[];
 }
 
 /** Times in milliseconds; absent: the default. */
-export interface HealthcheckInstruction extends Base {
+export interface HealthcheckInstruction extends InstructionBase {
   readonly keyword: "HEALTHCHECK";
   /** Undefined: NONE. */
   readonly command: CommandLine | undefined;
@@ -165,18 +168,18 @@ export interface HealthcheckInstruction extends Base {
 }
 
 /** EXPOSE, VOLUME. */
-export interface ListInstruction extends Base {
+export interface ListInstruction extends InstructionBase {
   readonly keyword: "EXPOSE" | "VOLUME";
   readonly values: readonly string[];
 }
 
 /** USER, WORKDIR, STOPSIGNAL, MAINTAINER. */
-export interface ValueInstruction extends Base {
+export interface ValueInstruction extends InstructionBase {
   readonly keyword: "USER" | "WORKDIR" | "STOPSIGNAL" | "MAINTAINER";
   readonly value: string;
 }
 
-export interface OnbuildInstruction extends Base {
+export interface OnbuildInstruction extends InstructionBase {
   readonly keyword: "ONBUILD";
   /** What the image's config keeps: the instruction as text, for `parseOnbuild`. */
   readonly trigger: string;
@@ -210,7 +213,9 @@ export interface Stage {
   /** `--platform`, not expanded. */
   readonly platform: string | undefined;
   /** Lines of comment right above FROM, without `# `. */
-  readonly comment: string;
+  readonly comments: readonly string[];
+  /** `FROM` and `AS` as they are written. */
+  readonly words: { readonly from: string; readonly as: string | undefined };
   /** Of the FROM instruction. */
   readonly range: Range;
   readonly original: string;
