@@ -102,6 +102,17 @@ CTRVZ_EXPORT int32_t ctrvz_secret_delete(const char *json);
 // The secrets that fit, as a JSON array of "Secret"; `{"error": OSStatus}` if that cannot be had.
 CTRVZ_EXPORT char *ctrvz_secret_list(const char *json);
 
+// --- descriptors ---------------------------------------------------------------------------------------------
+// Of what JavaScript has no way to make or to hand on.
+// Two connected AF_UNIX sockets: type 1 streams, 2 datagrams with room for frames. Both are the caller's.
+CTRVZ_EXPORT int32_t ctrvz_socketpair(int32_t type, int32_t *ends);
+// Hands a duplicate of the descriptor to who reads the other end of a stream socket, beside the byte 'F'. -EAGAIN: a
+// socket that does not block is full.
+CTRVZ_EXPORT int32_t ctrvz_send_fd(int32_t socket, int32_t descriptor);
+CTRVZ_EXPORT int32_t ctrvz_close(int32_t descriptor);
+// Throws away the datagrams that wait; how many there were.
+CTRVZ_EXPORT int32_t ctrvz_drain(int32_t descriptor);
+
 // --- log -----------------------------------------------------------------------------------------------------
 // One line of the system's log. `type` as os_log_type_t: default 0, info 1, debug 2, error 16, fault 17.
 CTRVZ_EXPORT void ctrvz_log(uint32_t type, const char *subsystem, const char *category, const char *text);

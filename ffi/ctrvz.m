@@ -1,0 +1,1162 @@
+// Virtualization.framework, vmnet, the Keychain and os_log behind a flat C interface: see ctrvz.h and README.md.
+//
+// Memory is managed by hand, the same on macOS and on Linux, where tests run this source against classes that stand
+// in for Apple's. Every object has one owner: handles own machines and networks, a machine owns its VM. All else is
+// autoreleased, so a failure may be raised anywhere; guarded() turns it into an error where C begins.
+//
+// The language is what GCC's Objective-C runtime knows: instance variables in @interface, no subscripts, no @YES.
+#import <Foundation/Foundation.h>
+#import <Security/Security.h>
+#import <Virtualization/Virtualization.h>
+#import <arpa/inet.h>
+#import <dispatch/dispatch.h>
+#import <errno.h>
+#import <fcntl.h>
+#import <net/ethernet.h>
+#import <netinet/in.h>
+#import <os/log.h>
+#import <pthread.h>
+#import <stdlib.h>
+#import <string.h>
+#import <sys/socket.h>
+#import <unistd.h>
+#import <vmnet/vmnet.h>
+
+#import "ctrvz.h"
+
+// --- errors --------------------------------------------------------------------------------------------------
+
+enum { CTR_INPUT = 1, CTR_ABSENT = 2, CTR_RAISED = 3, CTR_UNSUPPORTED = 4 };
+
+static NSString *const FAILURE = @"CTRFailure";
+
+static NSMutableDictionary *errorOf(NSString *domain, NSInteger code, NSString *message) {
+    NSMutableDictionary *error = [NSMutableDictionary dictionary];
+    [error setObject:domain forKey:@"domain"];
+    [error setObject:[NSNumber numberWithLongLong:code] forKey:@"code"];
+    [error setObject:message ? message : @"unknown error" forKey:@"message"];
+    return error;
+}
+
+// The useful words are often in the reason, or in the error below.
+static NSMutableDictionary *describe(NSError *error) {
+    if (error == nil) return errorOf(@"ctrvz", CTR_RAISED, @"the framework failed and gave no error");
+    NSMutableDictionary *result = errorOf([error domain], [error code], [error localizedDescription]);
+    if ([error localizedFailureReason]) [result setObject:[error localizedFailureReason] forKey:@"reason"];
+    NSError *cause = [[error userInfo] objectForKey:NSUnderlyingErrorKey];
+    if ([cause isKindOfClass:[NSError class]]) [result setObject:describe(cause) forKey:@"cause"];
+    return result;
+}
+
+static void __attribute__((noreturn)) fail(NSDictionary *error) {
+    @throw [NSException exceptionWithName:FAILURE
+                                   reason:[error objectForKey:@"message"]
+                                 userInfo:[NSDictionary dictionaryWithObject:error forKey:@"error"]];
+}
+
+static void __attribute__((noreturn)) failAs(NSInteger code, NSString *message) {
+    fail(errorOf(@"ctrvz", code, message));
+}
+
+// `subject`: the path, tag or address that the error is about, which the framework's words leave out.
+static void __attribute__((noreturn)) failAbout(NSString *subject, NSError *error) {
+    NSMutableDictionary *described = describe(error);
+    [described setObject:subject forKey:@"subject"];
+    fail(described);
+}
+
+// Runs `work` in an autorelease pool of its own. Returns nil, or the error that was raised in it.
+static NSDictionary *guarded(void (^work)(void)) {
+    NSDictionary *failure = nil;
+    @autoreleasepool {
+        @try {
+            work();
+        } @catch (NSException *exception) {
+            failure = [[exception userInfo] objectForKey:@"error"];
+            if (![[exception name] isEqualToString:FAILURE] || failure == nil) {
+                failure = errorOf(@"ctrvz", CTR_RAISED, [exception reason]);
+            }
+            [failure retain];
+        }
+    }
+    return [failure autorelease];
+}
+
+// --- JSON out ------------------------------------------------------------------------------------------------
+
+static NSData *jsonData(id object) {
+    NSData *data = [NSJSONSerialization dataWithJSONObject:object options:0 error:NULL];
+    return data ? data : [@"{}" dataUsingEncoding:NSUTF8StringEncoding];
+}
+
+static void *copyBytes(NSData *data) {
+    char *copy = malloc([data length] + 1);
+    if (copy == NULL) abort();
+    memcpy(copy, [data bytes], [data length]);
+    copy[[data length]] = 0;
+    return copy;
+}
+
+static char *copyJSON(id object) {
+    return copyBytes(jsonData(object));
+}
+
+static void store(char **error, NSDictionary *failure) {
+    if (error) *error = failure ? copyJSON(failure) : NULL;
+}
+
+// --- JSON in -------------------------------------------------------------------------------------------------
+// Each of these fails with a text that names the key.
+
+static NSString *textOf(const char *text) {
+    NSString *string = text ? [NSString stringWithUTF8String:text] : nil;
+    if (string == nil) failAs(CTR_INPUT, @"a text is missing, or is not UTF-8");
+    return string;
+}
+
+static id parsed(const char *json) {
+    NSData *data = [textOf(json) dataUsingEncoding:NSUTF8StringEncoding];
+    NSError *error = nil;
+    id value = [NSJSONSerialization JSONObjectWithData:data options:NSJSONReadingAllowFragments error:&error];
+    if (value == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"not JSON: %@", [error localizedDescription]]);
+    return value;
+}
+
+static NSDictionary *object(id value, NSString *what) {
+    if (![value isKindOfClass:[NSDictionary class]]) {
+        failAs(CTR_INPUT, [NSString stringWithFormat:@"%@ is not an object", what]);
+    }
+    return value;
+}
+
+// nil where the key is not there.
+static id optional(NSDictionary *values, NSString *key, Class kind) {
+    id value = [values objectForKey:key];
+    if (value == nil || [value isKindOfClass:kind]) return value;
+    failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" has the wrong type", key]);
+}
+
+static id needed(NSDictionary *values, NSString *key, Class kind) {
+    id value = optional(values, key, kind);
+    if (value == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is missing", key]);
+    return value;
+}
+
+static NSString *text(NSDictionary *values, NSString *key) {
+    NSString *value = needed(values, key, [NSString class]);
+    // A NUL would end it early where it becomes a path.
+    if (strlen([value UTF8String]) != [value lengthOfBytesUsingEncoding:NSUTF8StringEncoding]) {
+        failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" holds a NUL", key]);
+    }
+    return value;
+}
+
+static uint64_t number(NSDictionary *values, NSString *key, uint64_t most) {
+    NSNumber *value = needed(values, key, [NSNumber class]);
+    double exact = [value doubleValue];
+    if (!(exact >= 0 && exact <= (double)most) || exact != (double)[value unsignedLongLongValue]) {
+        failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not a number from 0 to %llu", key,
+                                                     (unsigned long long)most]);
+    }
+    return [value unsignedLongLongValue];
+}
+
+static BOOL flag(NSDictionary *values, NSString *key) {
+    return [needed(values, key, [NSNumber class]) boolValue];
+}
+
+static BOOL flagOr(NSDictionary *values, NSString *key, BOOL otherwise) {
+    return [values objectForKey:key] ? flag(values, key) : otherwise;
+}
+
+// The place of a word in `words`, which are separated by spaces.
+static NSInteger choice(NSDictionary *values, NSString *key, NSString *words) {
+    NSArray *all = [words componentsSeparatedByString:@" "];
+    NSUInteger at = [all indexOfObject:text(values, key)];
+    if (at == NSNotFound) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is none of: %@", key, words]);
+    return (NSInteger)at;
+}
+
+// Fails for a key that is not in `words`: it would be a mistyped one that is not heeded.
+static void only(NSDictionary *values, NSString *words) {
+    NSArray *known = [words componentsSeparatedByString:@" "];
+    for (NSString *key in [values allKeys]) {
+        if (![known containsObject:key]) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not known", key]);
+    }
+}
+
+static NSArray *map(NSDictionary *values, NSString *key, id (^make)(NSDictionary *)) {
+    NSMutableArray *made = [NSMutableArray array];
+    for (id each in needed(values, key, [NSArray class])) [made addObject:make(object(each, key))];
+    return made;
+}
+
+static NSURL *fileURL(NSDictionary *values, NSString *key) {
+    return [NSURL fileURLWithPath:text(values, key)];
+}
+
+// A duplicate that closes itself, of a descriptor that stays the caller's.
+static NSFileHandle *fileHandle(NSDictionary *values, NSString *key) {
+    int descriptor = fcntl((int)number(values, key, INT32_MAX), F_DUPFD_CLOEXEC, 3);
+    if (descriptor < 0) {
+        failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is no open descriptor: %s", key, strerror(errno)]);
+    }
+    return [[[NSFileHandle alloc] initWithFileDescriptor:descriptor closeOnDealloc:YES] autorelease];
+}
+
+static void address(int family, NSString *written, void *address) {
+    if (inet_pton(family, [written UTF8String], address) == 1) return;
+    failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not an address", written]);
+}
+
+// --- events --------------------------------------------------------------------------------------------------
+// Written on a queue of their own, so a slow reader holds no VM.
+
+static struct {
+    pthread_once_t once;
+    dispatch_queue_t queue;
+    int reading, writing; // reading: -1 once it was given away
+} events = { .once = PTHREAD_ONCE_INIT };
+static pthread_mutex_t eventsLock = PTHREAD_MUTEX_INITIALIZER;
+
+static void openEvents(void) {
+    int ends[2] = { -1, -1 };
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0) {
+        fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+#ifdef SO_NOSIGPIPE
+        int on = 1;
+        setsockopt(ends[1], SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+#endif
+    }
+    events.reading = ends[0];
+    events.writing = ends[1];
+    events.queue = dispatch_queue_create("ctrvz.events", DISPATCH_QUEUE_SERIAL);
+}
+
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 // SO_NOSIGPIPE says it for the socket
+#endif
+
+static BOOL sendAll(const char *bytes, size_t length) {
+    while (length > 0) {
+        ssize_t sent = send(events.writing, bytes, length, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return NO;
+        bytes += sent;
+        length -= (size_t)sent;
+    }
+    return YES;
+}
+
+// `descriptor`: one that the event hands over, or -1.
+static void post(NSDictionary *event, int descriptor) {
+    pthread_once(&events.once, openEvents);
+    NSMutableData *line = [NSMutableData dataWithData:jsonData(event)];
+    [line appendBytes:"\n" length:1];
+    dispatch_async(events.queue, ^{
+        if (!sendAll([line bytes], [line length]) && descriptor >= 0) close(descriptor);
+    });
+}
+
+static NSMutableDictionary *eventOf(NSString *name, NSString *key, uint32_t value) {
+    NSMutableDictionary *event = [NSMutableDictionary dictionaryWithObject:name forKey:@"event"];
+    [event setObject:[NSNumber numberWithUnsignedInt:value] forKey:key];
+    return event;
+}
+
+static void postDone(uint32_t token, NSDictionary *failure) {
+    @autoreleasepool {
+        NSMutableDictionary *event = eventOf(@"done", @"token", token);
+        if (failure) [event setObject:failure forKey:@"error"];
+        post(event, -1);
+    }
+}
+
+// --- handles -------------------------------------------------------------------------------------------------
+
+static struct {
+    pthread_mutex_t lock;
+    NSMutableDictionary *objects;
+    uint32_t last;
+} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static uint32_t tableAdd(id object) {
+    pthread_mutex_lock(&table.lock);
+    if (table.objects == nil) table.objects = [[NSMutableDictionary alloc] init];
+    uint32_t handle = ++table.last;
+    [table.objects setObject:object forKey:[NSNumber numberWithUnsignedInt:handle]];
+    pthread_mutex_unlock(&table.lock);
+    return handle;
+}
+
+// nil unless there is such an object; it lives as long as the pool at least.
+static id tableGet(uint32_t handle, Class kind) {
+    pthread_mutex_lock(&table.lock);
+    id found = [[[table.objects objectForKey:[NSNumber numberWithUnsignedInt:handle]] retain] autorelease];
+    pthread_mutex_unlock(&table.lock);
+    return [found isKindOfClass:kind] ? found : nil;
+}
+
+static void tableRemove(uint32_t handle) {
+    pthread_mutex_lock(&table.lock);
+    [table.objects removeObjectForKey:[NSNumber numberWithUnsignedInt:handle]];
+    pthread_mutex_unlock(&table.lock);
+}
+
+// --- networks ------------------------------------------------------------------------------------------------
+
+@interface CTRNetwork : NSObject {
+  @public
+    vmnet_network_ref network;
+}
+@end
+
+@implementation CTRNetwork
+- (void)dealloc {
+    if (network) CFRelease(network);
+    [super dealloc];
+}
+@end
+
+static void checkVmnet(vmnet_return_t status, NSString *what) {
+    if (status == VMNET_SUCCESS) return;
+    fail(errorOf(@"vmnet", (NSInteger)status, [NSString stringWithFormat:@"vmnet refused %@", what]));
+}
+
+API_AVAILABLE(macos(26.0))
+static void setAddresses(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+    NSDictionary *ipv4 = optional(values, @"ipv4", [NSDictionary class]);
+    if (ipv4) {
+        only(ipv4, @"address mask");
+        struct in_addr host, mask;
+        address(AF_INET, text(ipv4, @"address"), &host);
+        address(AF_INET, text(ipv4, @"mask"), &mask);
+        checkVmnet(vmnet_network_configuration_set_ipv4_subnet(configuration, &host, &mask), @"the IPv4 subnet");
+    }
+    NSDictionary *ipv6 = optional(values, @"ipv6", [NSDictionary class]);
+    if (ipv6) {
+        only(ipv6, @"prefix length");
+        struct in6_addr prefix;
+        address(AF_INET6, text(ipv6, @"prefix"), &prefix);
+        uint8_t length = (uint8_t)number(ipv6, @"length", 128);
+        checkVmnet(vmnet_network_configuration_set_ipv6_prefix(configuration, &prefix, length), @"the IPv6 prefix");
+    }
+}
+
+API_AVAILABLE(macos(26.0))
+static void addReservation(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+    only(values, @"mac address");
+    VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:text(values, @"mac")] autorelease];
+    if (mac == nil) failAs(CTR_INPUT, @"\"mac\" is not a MAC address");
+    ether_addr_t client = [mac ethernetAddress];
+    struct in_addr reserved;
+    address(AF_INET, text(values, @"address"), &reserved);
+    checkVmnet(vmnet_network_configuration_add_dhcp_reservation(configuration, &client, &reserved), @"a reservation");
+}
+
+API_AVAILABLE(macos(26.0))
+static void addForward(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+    only(values, @"protocol hostPort guestAddress guestPort");
+    uint8_t protocol = choice(values, @"protocol", @"tcp udp") == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+    NSString *guest = text(values, @"guestAddress");
+    sa_family_t family = [guest rangeOfString:@":"].location == NSNotFound ? AF_INET : AF_INET6;
+    struct in6_addr bytes; // room for both
+    address(family, guest, &bytes);
+    uint16_t inside = (uint16_t)number(values, @"guestPort", UINT16_MAX);
+    uint16_t outside = (uint16_t)number(values, @"hostPort", UINT16_MAX);
+    vmnet_return_t status = vmnet_network_configuration_add_port_forwarding_rule(
+        configuration, protocol, family, inside, outside, &bytes);
+    checkVmnet(status, [NSString stringWithFormat:@"port %u", outside]);
+}
+
+API_AVAILABLE(macos(26.0))
+static void configureNetwork(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+    setAddresses(configuration, values);
+    if ([values objectForKey:@"mtu"]) {
+        uint32_t mtu = (uint32_t)number(values, @"mtu", UINT16_MAX);
+        checkVmnet(vmnet_network_configuration_set_mtu(configuration, mtu), @"the MTU");
+    }
+    if ([values objectForKey:@"externalInterface"]) {
+        const char *name = [text(values, @"externalInterface") UTF8String];
+        checkVmnet(vmnet_network_configuration_set_external_interface(configuration, name), @"the interface");
+    }
+    if (!flagOr(values, @"dhcp", YES)) vmnet_network_configuration_disable_dhcp(configuration);
+    if (!flagOr(values, @"dnsProxy", YES)) vmnet_network_configuration_disable_dns_proxy(configuration);
+    if (!flagOr(values, @"nat44", YES)) vmnet_network_configuration_disable_nat44(configuration);
+    if (!flagOr(values, @"nat66", YES)) vmnet_network_configuration_disable_nat66(configuration);
+    if (!flagOr(values, @"routerAdvertisement", YES)) {
+        vmnet_network_configuration_disable_router_advertisement(configuration);
+    }
+    for (id each in optional(values, @"reservations", [NSArray class])) {
+        addReservation(configuration, object(each, @"reservations"));
+    }
+    for (id each in optional(values, @"forwards", [NSArray class])) {
+        addForward(configuration, object(each, @"forwards"));
+    }
+}
+
+API_AVAILABLE(macos(26.0))
+static vmnet_network_ref createNetwork(NSDictionary *values) {
+    vmnet_mode_t mode = choice(values, @"mode", @"host shared") == 0 ? VMNET_HOST_MODE : VMNET_SHARED_MODE;
+    vmnet_return_t status = VMNET_FAILURE;
+    vmnet_network_configuration_ref configuration = vmnet_network_configuration_create(mode, &status);
+    if (configuration == NULL) checkVmnet(status == VMNET_SUCCESS ? VMNET_FAILURE : status, @"a configuration");
+    vmnet_network_ref network = NULL;
+    @try {
+        configureNetwork(configuration, values);
+        network = vmnet_network_create(configuration, &status);
+    } @finally {
+        CFRelease(configuration);
+    }
+    if (network == NULL) checkVmnet(status == VMNET_SUCCESS ? VMNET_FAILURE : status, @"the network");
+    return network;
+}
+
+static CTRNetwork *networkOf(NSDictionary *values) {
+    only(values, @"mode ipv4 ipv6 mtu externalInterface dhcp dnsProxy nat44 nat66 routerAdvertisement "
+                  "reservations forwards");
+    if (@available(macOS 26.0, *)) {
+        CTRNetwork *made = [[[CTRNetwork alloc] init] autorelease];
+        made->network = createNetwork(values);
+        return made;
+    }
+    failAs(CTR_UNSUPPORTED, @"networks of vmnet need macOS 26");
+}
+
+API_AVAILABLE(macos(26.0))
+static NSDictionary *networkFacts(vmnet_network_ref network) {
+    struct in_addr subnet, mask;
+    struct in6_addr prefix;
+    uint8_t length = 0;
+    char first[INET6_ADDRSTRLEN], second[INET6_ADDRSTRLEN];
+    vmnet_network_get_ipv4_subnet(network, &subnet, &mask);
+    vmnet_network_get_ipv6_prefix(network, &prefix, &length);
+    inet_ntop(AF_INET, &subnet, first, sizeof first);
+    inet_ntop(AF_INET, &mask, second, sizeof second);
+    NSDictionary *ipv4 = @{ @"address" : [NSString stringWithUTF8String:first],
+                            @"mask" : [NSString stringWithUTF8String:second] };
+    inet_ntop(AF_INET6, &prefix, first, sizeof first);
+    NSDictionary *ipv6 = @{ @"prefix" : [NSString stringWithUTF8String:first],
+                            @"length" : [NSNumber numberWithUnsignedInt:length] };
+    return @{ @"ipv4" : ipv4, @"ipv6" : ipv6 };
+}
+
+// --- devices -------------------------------------------------------------------------------------------------
+
+static VZPlatformConfiguration *platformOf(NSDictionary *values) {
+    VZGenericPlatformConfiguration *platform = [[[VZGenericPlatformConfiguration alloc] init] autorelease];
+    if ([values objectForKey:@"machineId"]) {
+        NSData *data = [[[NSData alloc] initWithBase64EncodedString:text(values, @"machineId")
+                                                            options:0] autorelease];
+        VZGenericMachineIdentifier *identifier =
+            data ? [[[VZGenericMachineIdentifier alloc] initWithDataRepresentation:data] autorelease] : nil;
+        if (identifier == nil) failAs(CTR_INPUT, @"\"machineId\" is not a machine identifier");
+        [platform setMachineIdentifier:identifier];
+    }
+    if (flagOr(values, @"nested", NO)) {
+        if (![VZGenericPlatformConfiguration isNestedVirtualizationSupported]) {
+            failAs(CTR_UNSUPPORTED, @"this Mac has no nested virtualization");
+        }
+        [platform setNestedVirtualizationEnabled:YES];
+    }
+    return platform;
+}
+
+static VZBootLoader *bootLoaderOf(NSDictionary *values) {
+    VZLinuxBootLoader *loader =
+        [[[VZLinuxBootLoader alloc] initWithKernelURL:fileURL(values, @"kernel")] autorelease];
+    [loader setCommandLine:text(values, @"commandLine")];
+    if ([values objectForKey:@"initrd"]) [loader setInitialRamdiskURL:fileURL(values, @"initrd")];
+    return loader;
+}
+
+static VZStorageDeviceConfiguration *diskOf(NSDictionary *values) {
+    only(values, @"path readOnly serial caching sync");
+    NSInteger caching = choice(values, @"caching", @"automatic uncached cached");
+    NSInteger sync = choice(values, @"sync", @"full fsync none") + VZDiskImageSynchronizationModeFull;
+    NSError *error = nil;
+    VZDiskImageStorageDeviceAttachment *attachment =
+        [[[VZDiskImageStorageDeviceAttachment alloc] initWithURL:fileURL(values, @"path")
+                                                        readOnly:flag(values, @"readOnly")
+                                                     cachingMode:(VZDiskImageCachingMode)caching
+                                             synchronizationMode:(VZDiskImageSynchronizationMode)sync
+                                                           error:&error] autorelease];
+    if (attachment == nil) failAbout(text(values, @"path"), error);
+    VZVirtioBlockDeviceConfiguration *disk =
+        [[[VZVirtioBlockDeviceConfiguration alloc] initWithAttachment:attachment] autorelease];
+    if ([values objectForKey:@"serial"]) {
+        NSString *serial = text(values, @"serial");
+        if (![VZVirtioBlockDeviceConfiguration validateBlockDeviceIdentifier:serial error:&error]) {
+            failAbout(serial, error);
+        }
+        [disk setBlockDeviceIdentifier:serial];
+    }
+    return disk;
+}
+
+// A network that a NIC uses is added to `networks`, which must live as long as the VM.
+static VZNetworkDeviceAttachment *vmnetAttachment(NSDictionary *values, NSMutableArray *networks) {
+    only(values, @"kind mac network");
+    CTRNetwork *network = tableGet((uint32_t)number(values, @"network", UINT32_MAX), [CTRNetwork class]);
+    if (network == nil) failAs(CTR_ABSENT, @"\"network\" is no network");
+    if (@available(macOS 26.0, *)) {
+        [networks addObject:network];
+        return [[[VZVmnetNetworkDeviceAttachment alloc] initWithNetwork:network->network] autorelease];
+    }
+    failAs(CTR_UNSUPPORTED, @"networks of vmnet need macOS 26");
+}
+
+static VZNetworkDeviceAttachment *attachmentOf(NSDictionary *values, NSMutableArray *networks) {
+    switch (choice(values, @"kind", @"fd vmnet nat")) {
+    case 0: {
+        only(values, @"kind mac fd mtu");
+        VZFileHandleNetworkDeviceAttachment *attachment = [[[VZFileHandleNetworkDeviceAttachment alloc]
+            initWithFileHandle:fileHandle(values, @"fd")] autorelease];
+        if ([values objectForKey:@"mtu"]) {
+            [attachment setMaximumTransmissionUnit:(NSInteger)number(values, @"mtu", UINT16_MAX)];
+        }
+        return attachment;
+    }
+    case 1:
+        return vmnetAttachment(values, networks);
+    default:
+        only(values, @"kind mac");
+        return [[[VZNATNetworkDeviceAttachment alloc] init] autorelease];
+    }
+}
+
+static VZNetworkDeviceConfiguration *nicOf(NSDictionary *values, NSMutableArray *networks) {
+    NSString *written = text(values, @"mac");
+    VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:written] autorelease];
+    if (mac == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not a MAC address", written]);
+    VZVirtioNetworkDeviceConfiguration *nic = [[[VZVirtioNetworkDeviceConfiguration alloc] init] autorelease];
+    [nic setMACAddress:mac];
+    [nic setAttachment:attachmentOf(values, networks)];
+    return nic;
+}
+
+static VZSerialPortConfiguration *consoleOf(NSDictionary *values) {
+    VZSerialPortAttachment *attachment;
+    if ([values objectForKey:@"file"]) {
+        only(values, @"file append");
+        NSError *error = nil;
+        attachment = [[[VZFileSerialPortAttachment alloc] initWithURL:fileURL(values, @"file")
+                                                               append:flag(values, @"append")
+                                                                error:&error] autorelease];
+        if (attachment == nil) failAbout(text(values, @"file"), error);
+    } else {
+        only(values, @"inputFd outputFd");
+        NSFileHandle *input = [values objectForKey:@"inputFd"] ? fileHandle(values, @"inputFd") : nil;
+        NSFileHandle *output = [values objectForKey:@"outputFd"] ? fileHandle(values, @"outputFd") : nil;
+        attachment = [[[VZFileHandleSerialPortAttachment alloc] initWithFileHandleForReading:input
+                                                                        fileHandleForWriting:output] autorelease];
+    }
+    VZVirtioConsoleDeviceSerialPortConfiguration *port =
+        [[[VZVirtioConsoleDeviceSerialPortConfiguration alloc] init] autorelease];
+    [port setAttachment:attachment];
+    return port;
+}
+
+static VZSharedDirectory *folderOf(NSDictionary *values) {
+    BOOL isFolder = NO;
+    NSString *path = text(values, @"path");
+    // The framework's own words, at the start of the VM, do not tell which folder is not there.
+    if (![[NSFileManager defaultManager] fileExistsAtPath:path isDirectory:&isFolder] || !isFolder) {
+        int code = isFolder || access([path fileSystemRepresentation], F_OK) == 0 ? ENOTDIR : ENOENT;
+        failAbout(path, [NSError errorWithDomain:NSPOSIXErrorDomain code:code userInfo:nil]);
+    }
+    return [[[VZSharedDirectory alloc] initWithURL:fileURL(values, @"path")
+                                          readOnly:flag(values, @"readOnly")] autorelease];
+}
+
+static VZDirectoryShare *foldersShare(NSDictionary *folders) {
+    NSMutableDictionary *directories = [NSMutableDictionary dictionary];
+    for (NSString *name in [folders allKeys]) {
+        NSError *error = nil;
+        // An invalid name would be raised as an exception without it.
+        if (![VZMultipleDirectoryShare validateName:name error:&error]) failAbout(name, error);
+        NSDictionary *folder = object([folders objectForKey:name], name);
+        only(folder, @"path readOnly");
+        [directories setObject:folderOf(folder) forKey:name];
+    }
+    return [[[VZMultipleDirectoryShare alloc] initWithDirectories:directories] autorelease];
+}
+
+static VZDirectoryShare *shareOf(NSDictionary *values) {
+    if ([values objectForKey:@"rosetta"]) {
+        only(values, @"tag rosetta");
+        NSError *error = nil;
+        VZLinuxRosettaDirectoryShare *share =
+            [[[VZLinuxRosettaDirectoryShare alloc] initWithError:&error] autorelease];
+        if (share == nil) failAbout(@"rosetta", error);
+        return share;
+    }
+    if ([values objectForKey:@"folders"]) {
+        only(values, @"tag folders");
+        return foldersShare(needed(values, @"folders", [NSDictionary class]));
+    }
+    only(values, @"tag path readOnly");
+    return [[[VZSingleDirectoryShare alloc] initWithDirectory:folderOf(values)] autorelease];
+}
+
+static VZDirectorySharingDeviceConfiguration *shareDeviceOf(NSDictionary *values) {
+    NSString *tag = text(values, @"tag");
+    NSError *error = nil;
+    if (![VZVirtioFileSystemDeviceConfiguration validateTag:tag error:&error]) failAbout(tag, error);
+    VZVirtioFileSystemDeviceConfiguration *device =
+        [[[VZVirtioFileSystemDeviceConfiguration alloc] initWithTag:tag] autorelease];
+    [device setShare:shareOf(values)];
+    return device;
+}
+
+static NSArray *oneOf(Class kind) {
+    return [NSArray arrayWithObject:[[[kind alloc] init] autorelease]];
+}
+
+static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMutableArray *networks) {
+    only(values, @"kernel initrd commandLine cpus memoryBytes machineId nested disks nics console shares balloon "
+                  "entropy vsock");
+    VZVirtualMachineConfiguration *made = [[[VZVirtualMachineConfiguration alloc] init] autorelease];
+    [made setBootLoader:bootLoaderOf(values)];
+    [made setPlatform:platformOf(values)];
+    [made setCPUCount:(NSUInteger)number(values, @"cpus", 4096)];
+    [made setMemorySize:number(values, @"memoryBytes", 1ULL << 53)];
+    [made setStorageDevices:map(values, @"disks", ^id(NSDictionary *each) { return diskOf(each); })];
+    [made setNetworkDevices:map(values, @"nics", ^id(NSDictionary *each) { return nicOf(each, networks); })];
+    [made setDirectorySharingDevices:map(values, @"shares", ^id(NSDictionary *each) { return shareDeviceOf(each); })];
+    NSDictionary *console = optional(values, @"console", [NSDictionary class]);
+    if (console) [made setSerialPorts:[NSArray arrayWithObject:consoleOf(console)]];
+    if (flag(values, @"entropy")) [made setEntropyDevices:oneOf([VZVirtioEntropyDeviceConfiguration class])];
+    if (flag(values, @"vsock")) [made setSocketDevices:oneOf([VZVirtioSocketDeviceConfiguration class])];
+    if (flag(values, @"balloon")) {
+        [made setMemoryBalloonDevices:oneOf([VZVirtioTraditionalMemoryBalloonDeviceConfiguration class])];
+    }
+    NSError *error = nil;
+    if (![made validateWithError:&error]) fail(describe(error));
+    return made;
+}
+
+// --- machines ------------------------------------------------------------------------------------------------
+// A VM, and all that must live as long. Everything but `queue` is used on the queue alone.
+
+@interface CTRMachine : NSObject <VZVirtualMachineDelegate, VZVirtioSocketListenerDelegate> {
+  @public
+    uint32_t handle;
+    dispatch_queue_t queue;
+    VZVirtualMachineConfiguration *configuration;
+    VZVirtualMachine *machine; // nil once it was let go of
+    VZVirtioSocketListener *listener;
+    NSArray *networks;
+}
+@end
+
+@implementation CTRMachine
+
+- (id)initWithValues:(NSDictionary *)values {
+    if ((self = [super init]) == nil) return nil;
+    NSMutableArray *used = [NSMutableArray array];
+    @try {
+        configuration = [configurationOf(values, used) retain];
+    } @catch (NSException *exception) {
+        [self release];
+        @throw;
+    }
+    networks = [used retain];
+    queue = dispatch_queue_create("ctrvz.vm", DISPATCH_QUEUE_SERIAL);
+    machine = [[VZVirtualMachine alloc] initWithConfiguration:configuration queue:queue];
+    listener = [[VZVirtioSocketListener alloc] init];
+    [listener setDelegate:self];
+    dispatch_sync(queue, ^{ [machine setDelegate:self]; });
+    return self;
+}
+
+- (void)dealloc {
+    [listener setDelegate:nil];
+    [listener release];
+    [machine release];
+    [configuration release];
+    [networks release];
+    if (queue) dispatch_release(queue);
+    [super dealloc];
+}
+
+- (VZVirtioSocketDevice *)socketDevice {
+    NSArray *devices = [machine socketDevices];
+    return [devices count] ? [devices objectAtIndex:0] : nil;
+}
+
+- (VZVirtioFileSystemDevice *)shareTagged:(NSString *)tag {
+    for (id device in [machine directorySharingDevices]) {
+        if ([[(VZVirtioFileSystemDevice *)device tag] isEqualToString:tag]) return device;
+    }
+    return nil;
+}
+
+- (void)guestDidStopVirtualMachine:(VZVirtualMachine *)stopped {
+    (void)stopped;
+    @autoreleasepool {
+        post(eventOf(@"stopped", @"vm", handle), -1);
+    }
+}
+
+- (void)virtualMachine:(VZVirtualMachine *)stopped didStopWithError:(NSError *)error {
+    (void)stopped;
+    @autoreleasepool {
+        NSMutableDictionary *event = eventOf(@"stopped", @"vm", handle);
+        [event setObject:describe(error) forKey:@"error"];
+        post(event, -1);
+    }
+}
+
+- (void)virtualMachine:(VZVirtualMachine *)owner
+                               networkDevice:(VZNetworkDevice *)device
+    attachmentWasDisconnectedWithError:(NSError *)error {
+    @autoreleasepool {
+        NSUInteger at = [[owner networkDevices] indexOfObjectIdenticalTo:device];
+        NSMutableDictionary *event = eventOf(@"network-lost", @"vm", handle);
+        [event setObject:[NSNumber numberWithLongLong:at == NSNotFound ? -1 : (long long)at] forKey:@"nic"];
+        [event setObject:describe(error) forKey:@"error"];
+        post(event, -1);
+    }
+}
+
+// The connection closes its descriptor when it goes, so ours is a duplicate.
+- (BOOL)listener:(VZVirtioSocketListener *)asked
+    shouldAcceptNewConnection:(VZVirtioSocketConnection *)connection
+             fromSocketDevice:(VZVirtioSocketDevice *)device {
+    (void)asked, (void)device;
+    @autoreleasepool {
+        int descriptor = fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3);
+        if (descriptor < 0) return NO;
+        NSMutableDictionary *event = eventOf(@"accept", @"vm", handle);
+        [event setObject:[NSNumber numberWithUnsignedInt:[connection destinationPort]] forKey:@"port"];
+        [event setObject:[NSNumber numberWithInt:descriptor] forKey:@"fd"];
+        post(event, descriptor);
+        // After the answer, which accepts it; else the guest's end could be reset.
+        dispatch_async(queue, ^{ [connection close]; });
+    }
+    return YES;
+}
+
+@end
+
+// Runs `work` on the VM's queue, later. It calls `done` once, or fails.
+static int32_t submit(uint32_t vm, uint32_t token, void (^work)(CTRMachine *, void (^done)(NSError *))) {
+    if (token == 0) return -EINVAL;
+    @autoreleasepool {
+        CTRMachine *machine = tableGet(vm, [CTRMachine class]);
+        if (machine == nil) return -EBADF;
+        dispatch_async(machine->queue, ^{
+            @autoreleasepool {
+                NSDictionary *failure = guarded(^{
+                    if (machine->machine == nil) failAs(CTR_ABSENT, @"the VM was let go of");
+                    work(machine, ^(NSError *error) {
+                        @autoreleasepool {
+                            postDone(token, error ? describe(error) : nil);
+                        }
+                    });
+                });
+                if (failure) postDone(token, failure);
+            }
+        });
+    }
+    return 0;
+}
+
+// Runs `work` on the VM's queue, now. What fails in it is -EIO and the error.
+static int32_t onQueue(uint32_t vm, char **error, int32_t (^work)(CTRMachine *)) {
+    __block int32_t result = -EBADF;
+    store(error, nil);
+    @autoreleasepool {
+        CTRMachine *machine = tableGet(vm, [CTRMachine class]);
+        if (machine == nil) return -EBADF;
+        dispatch_sync(machine->queue, ^{
+            @autoreleasepool {
+                NSDictionary *failure = guarded(^{
+                    if (machine->machine) result = work(machine);
+                });
+                if (failure == nil) return;
+                result = -EIO;
+                store(error, failure);
+            }
+        });
+    }
+    return result;
+}
+
+// Makes an object from JSON and gives it a handle.
+static uint32_t create(const char *json, char **error, id (^make)(NSDictionary *)) {
+    __block uint32_t handle = 0;
+    @autoreleasepool {
+        store(error, guarded(^{
+            id made = make(object(parsed(json), @"the JSON"));
+            handle = tableAdd(made);
+            if ([made isKindOfClass:[CTRMachine class]]) ((CTRMachine *)made)->handle = handle;
+        }));
+    }
+    return handle;
+}
+
+uint32_t ctrvz_vm_create(const char *json, char **error) {
+    return create(json, error, ^id(NSDictionary *values) {
+        return [[[CTRMachine alloc] initWithValues:values] autorelease];
+    });
+}
+
+int32_t ctrvz_vm_start(uint32_t vm, uint32_t token) {
+    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+        [held->machine startWithCompletionHandler:done];
+    });
+}
+
+int32_t ctrvz_vm_pause(uint32_t vm, uint32_t token) {
+    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+        [held->machine pauseWithCompletionHandler:done];
+    });
+}
+
+int32_t ctrvz_vm_resume(uint32_t vm, uint32_t token) {
+    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+        [held->machine resumeWithCompletionHandler:done];
+    });
+}
+
+int32_t ctrvz_vm_stop(uint32_t vm, uint32_t token) {
+    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+        [held->machine stopWithCompletionHandler:done];
+    });
+}
+
+static NSURL *stateURL(const char *path) {
+    NSString *written = path ? [NSString stringWithUTF8String:path] : nil;
+    return [written length] ? [NSURL fileURLWithPath:written] : nil;
+}
+
+int32_t ctrvz_vm_save(uint32_t vm, const char *path, uint32_t token) {
+    @autoreleasepool {
+        NSURL *url = stateURL(path);
+        if (url == nil) return -EINVAL;
+        return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+            [held->machine saveMachineStateToURL:url completionHandler:done];
+        });
+    }
+}
+
+int32_t ctrvz_vm_restore(uint32_t vm, const char *path, uint32_t token) {
+    @autoreleasepool {
+        NSURL *url = stateURL(path);
+        if (url == nil) return -EINVAL;
+        return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+            [held->machine restoreMachineStateFromURL:url completionHandler:done];
+        });
+    }
+}
+
+int32_t ctrvz_vm_can_save(uint32_t vm, char **error) {
+    int32_t result = onQueue(vm, error, ^int32_t(CTRMachine *held) {
+        NSError *obstacle = nil;
+        if (![held->configuration validateSaveRestoreSupportWithError:&obstacle]) fail(describe(obstacle));
+        return 0;
+    });
+    return result == -EIO ? -ENOTSUP : result;
+}
+
+int32_t ctrvz_vm_request_stop(uint32_t vm, char **error) {
+    return onQueue(vm, error, ^int32_t(CTRMachine *held) {
+        NSError *refusal = nil;
+        if (![held->machine requestStopWithError:&refusal]) fail(describe(refusal));
+        return 0;
+    });
+}
+
+int32_t ctrvz_vm_state(uint32_t vm) {
+    return onQueue(vm, NULL, ^int32_t(CTRMachine *held) { return (int32_t)[held->machine state]; });
+}
+
+int32_t ctrvz_vm_set_memory_target(uint32_t vm, uint64_t bytes) {
+    return onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
+        NSArray *devices = [held->machine memoryBalloonDevices];
+        if ([devices count] == 0) return -ENODEV;
+        VZVirtioTraditionalMemoryBalloonDevice *balloon = [devices objectAtIndex:0];
+        [balloon setTargetVirtualMachineMemorySize:bytes & ~0xfffffULL];
+        return 0;
+    });
+}
+
+int32_t ctrvz_vm_set_share(uint32_t vm, const char *tag, const char *json, char **error) {
+    int32_t result = onQueue(vm, error, ^int32_t(CTRMachine *held) {
+        VZVirtioFileSystemDevice *device = [held shareTagged:textOf(tag)];
+        if (device == nil) return -ENODEV;
+        id values = parsed(json);
+        BOOL nothing = [values isKindOfClass:[NSNull class]];
+        [device setShare:nothing ? nil : shareOf(object(values, @"the JSON"))];
+        return 0;
+    });
+    return result == -EIO ? -EINVAL : result;
+}
+
+int32_t ctrvz_vm_release(uint32_t vm) {
+    int32_t result = onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
+        VZVirtualMachineState state = [held->machine state];
+        if (state != VZVirtualMachineStateStopped && state != VZVirtualMachineStateError) return -EBUSY;
+        [held->machine setDelegate:nil];
+        [held->machine release];
+        held->machine = nil;
+        return 0;
+    });
+    if (result == 0) {
+        @autoreleasepool {
+            tableRemove(vm);
+        }
+    }
+    return result;
+}
+
+// --- vsock ---------------------------------------------------------------------------------------------------
+
+static void postConnection(uint32_t token, VZVirtioSocketConnection *connection, NSError *error) {
+    int descriptor = connection ? fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3) : -1;
+    if (descriptor < 0) {
+        if (connection) error = [NSError errorWithDomain:NSPOSIXErrorDomain code:errno userInfo:nil];
+        postDone(token, describe(error));
+    } else {
+        NSMutableDictionary *event = eventOf(@"done", @"token", token);
+        [event setObject:[NSNumber numberWithInt:descriptor] forKey:@"fd"];
+        post(event, descriptor);
+    }
+    [connection close];
+}
+
+int32_t ctrvz_vsock_connect(uint32_t vm, uint32_t port, uint32_t token) {
+    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
+        (void)done;
+        VZVirtioSocketDevice *device = [held socketDevice];
+        if (device == nil) failAs(CTR_ABSENT, @"the VM has no vsock device");
+        [device connectToPort:port
+            completionHandler:^(VZVirtioSocketConnection *connection, NSError *error) {
+                @autoreleasepool {
+                    postConnection(token, connection, error);
+                }
+            }];
+    });
+}
+
+int32_t ctrvz_vsock_listen(uint32_t vm, uint32_t port) {
+    return onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
+        VZVirtioSocketDevice *device = [held socketDevice];
+        if (device == nil) return -ENODEV;
+        [device setSocketListener:held->listener forPort:port];
+        return 0;
+    });
+}
+
+int32_t ctrvz_vsock_unlisten(uint32_t vm, uint32_t port) {
+    return onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
+        VZVirtioSocketDevice *device = [held socketDevice];
+        if (device == nil) return -ENODEV;
+        [device removeSocketListenerForPort:port];
+        return 0;
+    });
+}
+
+// --- networks, Rosetta, host ---------------------------------------------------------------------------------
+
+uint32_t ctrvz_net_create(const char *json, char **error) {
+    return create(json, error, ^id(NSDictionary *values) { return networkOf(values); });
+}
+
+char *ctrvz_net_info(uint32_t net) {
+    @autoreleasepool {
+        CTRNetwork *network = tableGet(net, [CTRNetwork class]);
+        if (network == nil) return NULL;
+        if (@available(macOS 26.0, *)) return copyJSON(networkFacts(network->network));
+        return NULL;
+    }
+}
+
+int32_t ctrvz_net_release(uint32_t net) {
+    @autoreleasepool {
+        if (tableGet(net, [CTRNetwork class]) == nil) return -EBADF;
+        tableRemove(net);
+        return 0;
+    }
+}
+
+int32_t ctrvz_rosetta_install(uint32_t token) {
+    if (token == 0) return -EINVAL;
+    @autoreleasepool {
+        NSDictionary *failure = guarded(^{
+            [VZLinuxRosettaDirectoryShare installRosettaWithCompletionHandler:^(NSError *error) {
+                @autoreleasepool {
+                    postDone(token, error ? describe(error) : nil);
+                }
+            }];
+        });
+        if (failure) postDone(token, failure);
+    }
+    return 0;
+}
+
+static NSDictionary *range(uint64_t least, uint64_t most) {
+    return @{ @"min" : [NSNumber numberWithUnsignedLongLong:least],
+              @"max" : [NSNumber numberWithUnsignedLongLong:most] };
+}
+
+static NSDictionary *hostFacts(void) {
+    NSArray *rosetta = [@"unsupported missing installed" componentsSeparatedByString:@" "];
+    BOOL vmnet = NO;
+    if (@available(macOS 26.0, *)) vmnet = YES;
+    return @{
+        @"supported" : [NSNumber numberWithBool:[VZVirtualMachine isSupported]],
+        @"os" : [[NSProcessInfo processInfo] operatingSystemVersionString],
+        @"cpus" : range([VZVirtualMachineConfiguration minimumAllowedCPUCount],
+                        [VZVirtualMachineConfiguration maximumAllowedCPUCount]),
+        @"memoryBytes" : range([VZVirtualMachineConfiguration minimumAllowedMemorySize],
+                               [VZVirtualMachineConfiguration maximumAllowedMemorySize]),
+        @"nested" : [NSNumber numberWithBool:[VZGenericPlatformConfiguration isNestedVirtualizationSupported]],
+        @"rosetta" : [rosetta objectAtIndex:(NSUInteger)[VZLinuxRosettaDirectoryShare availability]],
+        @"vmnet" : [NSNumber numberWithBool:vmnet],
+    };
+}
+
+uint32_t ctrvz_abi(void) {
+    return 1;
+}
+
+void ctrvz_free(void *memory) {
+    free(memory);
+}
+
+char *ctrvz_host(void) {
+    __block char *facts = NULL;
+    @autoreleasepool {
+        NSDictionary *failure = guarded(^{ facts = copyJSON(hostFacts()); });
+        if (failure) facts = copyJSON(@{ @"error" : failure });
+    }
+    return facts;
+}
+
+int32_t ctrvz_events(void) {
+    pthread_once(&events.once, openEvents);
+    if (events.writing < 0) return -EMFILE;
+    pthread_mutex_lock(&eventsLock);
+    int descriptor = events.reading;
+    events.reading = -1;
+    pthread_mutex_unlock(&eventsLock);
+    return descriptor < 0 ? -EALREADY : descriptor;
+}
+
+char *ctrvz_machine_id(void) {
+    @autoreleasepool {
+        VZGenericMachineIdentifier *identifier = [[[VZGenericMachineIdentifier alloc] init] autorelease];
+        NSString *encoded = [[identifier dataRepresentation] base64EncodedStringWithOptions:0];
+        return copyBytes([encoded dataUsingEncoding:NSUTF8StringEncoding]);
+    }
+}
+
+// --- Keychain ------------------------------------------------------------------------------------------------
+
+static NSMutableDictionary *secretQuery(const char *json) {
+    NSDictionary *values = object(parsed(json), @"the JSON");
+    only(values, @"server account domain label");
+    NSMutableDictionary *query = [NSMutableDictionary dictionary];
+    [query setObject:(id)kSecClassInternetPassword forKey:(id)kSecClass];
+    if ([values objectForKey:@"server"]) [query setObject:text(values, @"server") forKey:(id)kSecAttrServer];
+    if ([values objectForKey:@"account"]) [query setObject:text(values, @"account") forKey:(id)kSecAttrAccount];
+    if ([values objectForKey:@"domain"]) [query setObject:text(values, @"domain") forKey:(id)kSecAttrSecurityDomain];
+    if ([values objectForKey:@"label"]) [query setObject:text(values, @"label") forKey:(id)kSecAttrLabel];
+    return query;
+}
+
+// `work` gets the query of the JSON; wrong JSON is errSecParam.
+static int32_t withSecret(const char *json, OSStatus (^work)(NSMutableDictionary *)) {
+    __block OSStatus status = errSecParam;
+    @autoreleasepool {
+        guarded(^{ status = work(secretQuery(json)); });
+    }
+    return status;
+}
+
+int32_t ctrvz_secret_set(const char *json, const uint8_t *data, uint32_t length) {
+    return withSecret(json, ^OSStatus(NSMutableDictionary *query) {
+        if (![query objectForKey:(id)kSecAttrServer] || ![query objectForKey:(id)kSecAttrAccount]) return errSecParam;
+        NSMutableDictionary *changes = [NSMutableDictionary dictionary];
+        [changes setObject:[NSData dataWithBytes:data length:length] forKey:(id)kSecValueData];
+        NSString *label = [[[query objectForKey:(id)kSecAttrLabel] retain] autorelease];
+        if (label) [changes setObject:label forKey:(id)kSecAttrLabel];
+        [query removeObjectForKey:(id)kSecAttrLabel]; // it names the item, and does not choose it
+        OSStatus status = SecItemUpdate((CFDictionaryRef)query, (CFDictionaryRef)changes);
+        if (status != errSecItemNotFound) return status;
+        [query addEntriesFromDictionary:changes];
+        [query setObject:(id)kSecAttrAccessibleAfterFirstUnlock forKey:(id)kSecAttrAccessible];
+        return SecItemAdd((CFDictionaryRef)query, NULL);
+    });
+}
+
+int32_t ctrvz_secret_get(const char *json, uint8_t **data, uint32_t *length) {
+    *data = NULL;
+    *length = 0;
+    return withSecret(json, ^OSStatus(NSMutableDictionary *query) {
+        [query setObject:[NSNumber numberWithBool:YES] forKey:(id)kSecReturnData];
+        [query setObject:(id)kSecMatchLimitOne forKey:(id)kSecMatchLimit];
+        CFTypeRef found = NULL;
+        OSStatus status = SecItemCopyMatching((CFDictionaryRef)query, &found);
+        NSData *secret = [(id)found autorelease];
+        if (status != errSecSuccess) return status;
+        *data = copyBytes(secret);
+        *length = (uint32_t)[secret length];
+        return errSecSuccess;
+    });
+}
+
+int32_t ctrvz_secret_delete(const char *json) {
+    return withSecret(json, ^OSStatus(NSMutableDictionary *query) {
+        if (![query objectForKey:(id)kSecAttrServer]) return errSecParam; // never all there are
+        return SecItemDelete((CFDictionaryRef)query);
+    });
+}
+
+static void move(NSDictionary *from, CFStringRef attribute, NSMutableDictionary *to, NSString *key) {
+    id value = [from objectForKey:(id)attribute];
+    if ([value isKindOfClass:[NSString class]]) [to setObject:value forKey:key];
+}
+
+static NSArray *secretsOf(NSArray *items) {
+    NSMutableArray *secrets = [NSMutableArray array];
+    for (NSDictionary *item in items) {
+        NSMutableDictionary *secret = [NSMutableDictionary dictionary];
+        move(item, kSecAttrServer, secret, @"server");
+        move(item, kSecAttrAccount, secret, @"account");
+        move(item, kSecAttrSecurityDomain, secret, @"domain");
+        move(item, kSecAttrLabel, secret, @"label");
+        [secrets addObject:secret];
+    }
+    return secrets;
+}
+
+char *ctrvz_secret_list(const char *json) {
+    __block char *listed = NULL;
+    int32_t status = withSecret(json, ^OSStatus(NSMutableDictionary *query) {
+        [query setObject:[NSNumber numberWithBool:YES] forKey:(id)kSecReturnAttributes];
+        [query setObject:(id)kSecMatchLimitAll forKey:(id)kSecMatchLimit];
+        CFTypeRef found = NULL;
+        OSStatus status = SecItemCopyMatching((CFDictionaryRef)query, &found);
+        NSArray *items = [(id)found autorelease];
+        if (status == errSecSuccess) listed = copyJSON(secretsOf(items));
+        return status;
+    });
+    @autoreleasepool {
+        if (listed) return listed;
+        if (status == errSecItemNotFound) return copyJSON([NSArray array]);
+        return copyJSON(@{ @"error" : [NSNumber numberWithInt:status] });
+    }
+}
+
+// --- log -----------------------------------------------------------------------------------------------------
+
+void ctrvz_log(uint32_t type, const char *subsystem, const char *category, const char *text) {
+    if (subsystem == NULL || category == NULL || text == NULL) return;
+    os_log_t log = os_log_create(subsystem, category);
+    os_log_with_type(log, (os_log_type_t)type, "%{public}s", text);
+}
