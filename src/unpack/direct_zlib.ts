@@ -3,8 +3,9 @@
  * piece, which at gigabytes a second is 60 MB of garbage and a sixth of the time. The call is not documented,
  * so its shape is checked first, and whoever finds another shape uses the stream.
  */
-import { createGunzip } from "node:zlib";
+import { createGunzip, createGzip } from "node:zlib";
 import { CtrError } from "../core/mod.ts";
+import type { Compressor } from "./compressor.ts";
 import type { Decompressor, Sink } from "./decompressor.ts";
 
 const PIECE = 1 << 19;
@@ -27,12 +28,9 @@ interface Handle {
 
 /** `undefined` if this runtime's `node:zlib` is built otherwise. */
 export function directGunzip(sink: Sink): Decompressor | undefined {
-  const stream: unknown = createGunzip();
-  const { _handle: handle, _writeState: state } = stream as {
-    _handle?: Handle;
-    _writeState?: Uint32Array;
-  };
-  if (typeof handle?.writeSync !== "function" || !(state instanceof Uint32Array)) return undefined;
+  const inner = innerOf(createGunzip());
+  if (!inner) return undefined;
+  const { handle, state } = inner;
   const output = new Uint8Array(PIECE);
   let failed = false;
   handle.onerror = () => (failed = true);
@@ -62,4 +60,45 @@ export function directGunzip(sink: Sink): Decompressor | undefined {
       handle.close();
     },
   };
+}
+
+/** The same for the way there; `undefined` as {@linkcode directGunzip}. What `write` gets is valid during the call. */
+export function directGzip(
+  level: number,
+  write: (bytes: Uint8Array) => void,
+): Compressor | undefined {
+  const inner = innerOf(createGzip({ level }));
+  if (!inner) return undefined;
+  const { handle, state } = inner;
+  const output = new Uint8Array(PIECE);
+  let failed = "";
+  handle.onerror = (message) => failed = message || "zlib failed";
+  const run = (flush: number, input: Uint8Array): Promise<void> => {
+    for (let at = 0;;) {
+      handle.writeSync(flush, input, at, input.length - at, output, 0, PIECE);
+      if (failed !== "") throw new Error(failed);
+      const room = state[0]!;
+      at = input.length - state[1]!;
+      if (room < PIECE) write(output.subarray(0, PIECE - room));
+      if (room > 0) return Promise.resolve();
+    }
+  };
+  return {
+    push: (bytes) => run(NO_FLUSH, bytes),
+    async end() {
+      await run(FINISH, new Uint8Array(0));
+      handle.close();
+    },
+  };
+}
+
+function innerOf(
+  stream: unknown,
+): { readonly handle: Handle; readonly state: Uint32Array } | undefined {
+  const { _handle: handle, _writeState: state } = stream as {
+    _handle?: Handle;
+    _writeState?: Uint32Array;
+  };
+  if (typeof handle?.writeSync !== "function" || !(state instanceof Uint32Array)) return undefined;
+  return { handle, state };
 }

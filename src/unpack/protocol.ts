@@ -3,6 +3,7 @@
  * as much as all the rest: one decodes and counts compressed bytes, one makes the disk. Decoded bytes go
  * straight from the one to the other through `port`, in buffers that come back to be filled again.
  */
+import type { LayerContent } from "./layer_content.ts";
 import type { Compression, IgnoredNames, PackedResult, PackWhat, UnpackLimits } from "./types.ts";
 
 export type { PackedResult } from "./types.ts";
@@ -49,8 +50,29 @@ export interface PackJob {
   readonly port: MessagePort;
 }
 
+/** The first half of a new layer; `port` leads to the worker of the second. */
+export interface LayerJob {
+  readonly job: "layer";
+  readonly content: LayerContent;
+  /** An empty file that exists. */
+  readonly disk: string;
+  readonly limits: Limits;
+  readonly port: MessagePort;
+}
+
+export interface CompressJob {
+  readonly job: "compress";
+  /** An empty file that exists. */
+  readonly blob: string;
+  readonly compression: "gzip" | "zstd" | "none";
+  readonly level: number | undefined;
+  readonly port: MessagePort;
+}
+
 export type ToWorker =
   | DecodeJob
+  | LayerJob
+  | CompressJob
   | PackJob
   | WriteJob
   | MergeJob
@@ -71,12 +93,19 @@ export interface Written {
   readonly sizeBytes: number;
 }
 
+export interface Compressed {
+  readonly digest: string;
+  readonly size: number;
+}
+
 export type FromWorker =
   /** The buffer of the chunk comes back. Without one, the worker reads its file. */
   | { readonly event: "taken"; readonly bytes: number; readonly buffer?: ArrayBuffer }
   | { readonly event: "decoded"; readonly result: Decoded }
   | { readonly event: "written"; readonly result: Written }
   | { readonly event: "packed"; readonly result: PackedResult }
+  | { readonly event: "layered"; readonly result: Written & { readonly uncompressedBytes: number } }
+  | { readonly event: "compressed"; readonly result: Compressed }
   | { readonly event: "failed"; readonly failure: Failure };
 
 /** An error on its way between threads, which would lose its class and code otherwise. */

@@ -1,5 +1,6 @@
 /**
- * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written`, `packed` or `failed`.
+ * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written`,
+ * `packed`, `layered`, `compressed` or `failed`.
  * After a failure the main thread ends the worker, so nothing has to be put right here.
  *
  * A module of its own, because a bundle holds it as a file of its own.
@@ -7,6 +8,8 @@
 /// <reference lib="deno.worker" />
 import { DecodeJobRun } from "./decode_job.ts";
 import { toFailure } from "./failures.ts";
+import { runCompressJob } from "./compress_job.ts";
+import { runLayerJob } from "./layer_job.ts";
 import { runMergeJob } from "./merge_job.ts";
 import { runPackJob } from "./pack_job.ts";
 import type { FromWorker, ToWorker } from "./protocol.ts";
@@ -47,6 +50,10 @@ async function handle(message: ToWorker): Promise<void> {
       return self.postMessage({ event: "written", result: await runWriteJob(message) });
     case "merge":
       return self.postMessage({ event: "written", result: runMergeJob(message) });
+    case "layer":
+      return self.postMessage({ event: "layered", result: await runLayerJob(message) });
+    case "compress":
+      return self.postMessage({ event: "compressed", result: await runCompressJob(message) });
     case "pack":
       return self.postMessage({ event: "packed", result: await runPackJob(message) });
   }
