@@ -13,3 +13,7 @@ export { DockerfileError, isDockerfileError, placed } from "./failure.ts";
 export { parseDockerfile, parseOnbuild } from "./parse.ts";
 export { parseRunMount } from "./run_mount.ts";
 export type * from "./types.ts";
+export { compileGlob, hasGlob } from "./glob.ts";
+export type { Glob } from "./glob.ts";
+export { compileIgnore, parseIgnoreFile } from "./ignore.ts";
+export type { IgnoreMatcher } from "./ignore.ts";
