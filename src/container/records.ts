@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, migrate } from "../core/mod.ts";
 import { configOf, restartOf } from "./stored_config.ts";
 import type { ContainerConfig, ContainerRecord } from "./types.ts";
 
@@ -31,7 +31,7 @@ export class ContainerRecords {
   /** @throws {CtrError} `unsupported` if a newer ctr wrote the tables. */
   constructor(db: DatabaseSync) {
     this.#db = db;
-    migrate(db);
+    migrate(db, "containers", MIGRATIONS);
     this.#update = db.prepare(
       "UPDATE containers SET run=?, started=?, exit=?, restart=?, health=? WHERE id=?",
     );
@@ -115,25 +115,4 @@ function fromRow(row: Record<string, unknown>): ContainerRecord {
 
 function text(value: unknown): string | null {
   return value === undefined ? null : JSON.stringify(value);
-}
-
-/** The version of this folder's tables is kept beside them: other folders share the database. */
-function migrate(db: DatabaseSync): void {
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS schema_versions (domain TEXT PRIMARY KEY, version INTEGER) STRICT",
-  );
-  const row = db.prepare("SELECT version FROM schema_versions WHERE domain='containers'").get();
-  const version = Number(row?.version ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new CtrError("unsupported", "cannot open state.db: a newer ctr has written it", {
-      hint: "run that version, or set CTR_HOME to another folder",
-    });
-  }
-  if (version === MIGRATIONS.length) return;
-  db.exec("BEGIN IMMEDIATE");
-  for (const step of MIGRATIONS.slice(version)) db.exec(step);
-  db.prepare("INSERT OR REPLACE INTO schema_versions VALUES ('containers', ?)").run(
-    MIGRATIONS.length,
-  );
-  db.exec("COMMIT");
 }

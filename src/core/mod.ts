@@ -1,5 +1,5 @@
 /**
- * What every other folder may use: errors, locks, atomic files, deadlines, sizes, durations, log.
+ * What every other folder may use: errors, locks, atomic files, deadlines, sizes, durations, log, migrations.
  *
  * @module
  */
@@ -14,3 +14,4 @@ export type { FileBytes } from "./file_bytes.ts";
 export { FileLock, lockFile } from "./locks.ts";
 export { createLog, SILENT } from "./log.ts";
 export type { Log, LogLevel } from "./log.ts";
+export { migrate } from "./migrate.ts";

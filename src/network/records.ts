@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, migrate } from "../core/mod.ts";
 import type { NetworkConfig } from "./types.ts";
 
 /** Each entry takes the tables from its index to the next version. Entries are never changed. */
@@ -54,7 +54,7 @@ export class NetworkRecords {
   /** @throws {CtrError} `unsupported` if a newer ctr wrote the tables; `bad-data`. */
   constructor(db: DatabaseSync) {
     this.#db = db;
-    migrate(db);
+    migrate(db, "networks", MIGRATIONS);
     for (const { name, config } of db.prepare("SELECT name, config FROM networks").all()) {
       this.#configs.set(String(name), parseConfig(String(config), String(name)));
     }
@@ -120,25 +120,4 @@ function parseConfig(text: string, name: string): NetworkConfig {
   } catch (cause) {
     throw new CtrError("bad-data", `cannot read the record of network "${name}"`, { cause });
   }
-}
-
-/** The version of this folder's tables is kept beside them: other folders share the database. */
-function migrate(db: DatabaseSync): void {
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS schema_versions (domain TEXT PRIMARY KEY, version INTEGER) STRICT",
-  );
-  const row = db.prepare("SELECT version FROM schema_versions WHERE domain='networks'").get();
-  const version = Number(row?.version ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new CtrError("unsupported", "cannot open state.db: a newer ctr has written it", {
-      hint: "run that version, or set CTR_HOME to another folder",
-    });
-  }
-  if (version === MIGRATIONS.length) return;
-  db.exec("BEGIN IMMEDIATE");
-  for (const step of MIGRATIONS.slice(version)) db.exec(step);
-  db.prepare("INSERT OR REPLACE INTO schema_versions VALUES ('networks', ?)").run(
-    MIGRATIONS.length,
-  );
-  db.exec("COMMIT");
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, migrate } from "../core/mod.ts";
 import type { VolumeConfig } from "./types.ts";
 
 /** Each entry takes the tables from its index to the next version. Entries are never changed. */
@@ -48,7 +48,7 @@ export class VolumeRecords {
   /** @throws {CtrError} `unsupported` if a newer ctr wrote the tables. */
   constructor(db: DatabaseSync) {
     this.#db = db;
-    migrate(db);
+    migrate(db, "volumes", MIGRATIONS);
     for (const row of db.prepare("SELECT name, config FROM volumes").all()) {
       const config = parseConfig(String(row.config), `the record of volume "${row.name}"`);
       this.#configs.set(config.name, config);
@@ -74,23 +74,4 @@ export class VolumeRecords {
     this.#db.prepare("DELETE FROM volumes WHERE name=?").run(name);
     this.#configs.delete(name);
   }
-}
-
-/** The version of this folder's tables is kept beside them: other folders share the database. */
-function migrate(db: DatabaseSync): void {
-  db.exec(
-    "CREATE TABLE IF NOT EXISTS schema_versions (domain TEXT PRIMARY KEY, version INTEGER) STRICT",
-  );
-  const row = db.prepare("SELECT version FROM schema_versions WHERE domain='volumes'").get();
-  const version = Number(row?.version ?? 0);
-  if (version > MIGRATIONS.length) {
-    throw new CtrError("unsupported", "cannot open state.db: a newer ctr has written it", {
-      hint: "run that version, or set CTR_HOME to another folder",
-    });
-  }
-  if (version === MIGRATIONS.length) return;
-  db.exec("BEGIN IMMEDIATE");
-  for (const step of MIGRATIONS.slice(version)) db.exec(step);
-  db.prepare("INSERT OR REPLACE INTO schema_versions VALUES ('volumes', ?)").run(MIGRATIONS.length);
-  db.exec("COMMIT");
 }
