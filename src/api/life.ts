@@ -12,6 +12,9 @@ export const UpdateRequest = z.strictObject({
 });
 export type UpdateRequest = z.output<typeof UpdateRequest>;
 
+/** Where the ssh-agent of the caller listens now: an absolute path on the host. */
+export const AgentRequest = z.strictObject({ socket: z.string().startsWith("/").max(4096) });
+
 export const UpdateReply = z.strictObject({
   /** What only holds from the next start on. */
   warnings: z.array(z.string()),

@@ -6,6 +6,7 @@ import { AttachSession } from "./attach_session.ts";
 import { Signals } from "./attach_signals.ts";
 import { parseDetachKeys } from "./detach_keys.ts";
 import { usage } from "./errors.ts";
+import { handAgent } from "./hand_agent.ts";
 import { eachTarget } from "./targets.ts";
 
 interface StartFlags {
@@ -28,6 +29,7 @@ export async function start(
   }
   const engine = await app.engine();
   await eachTarget(app, containers, async (container) => {
+    await handAgent(app, engine, container);
     const path = `/containers/${encodeURIComponent(container)}/start`;
     const started = await engine.post(path, {}, {}) as Started;
     for (const notice of started.notices ?? []) app.stderr.line(`note: ${notice}`);
@@ -45,6 +47,7 @@ async function startAttached(app: App, reference: string, flags: StartFlags): Pr
       hint: `join it with "ctr attach ${name}"`,
     });
   }
+  await handAgent(app, engine, id);
   const { terminal, interactive } = configuration.initProcess;
   const end = await new AttachSession(app, {
     container: id,

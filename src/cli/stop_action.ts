@@ -3,6 +3,7 @@ import { parseDurationMs } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
 import { EngineGone, usage } from "./errors.ts";
+import { handAgent } from "./hand_agent.ts";
 import { seconds } from "./settings.ts";
 import { allTargets, checkTargets, containerPath } from "./targets.ts";
 
@@ -45,7 +46,10 @@ async function end(
   };
   const engine = await app.engine();
   const targets = flags.all ? await running(engine) : containers;
-  const act = (container: string) => engine.post(containerPath(container, action), request, {});
+  const act = async (container: string) => {
+    if (action === "restart") await handAgent(app, engine, container);
+    await engine.post(containerPath(container, action), request, {});
+  };
   await allTargets(app, targets, act, (container) => app.stdout.line(container));
 }
 

@@ -53,6 +53,22 @@ export async function rename(
   life.tell("rename", { oldName });
 }
 
+/**
+ * Tells a container that forwards an ssh-agent where its caller's listens now; others are not touched.
+ * Connections that are made from now on go there, those of a running container too.
+ */
+export async function handAgent(
+  life: Lifetime,
+  records: ContainerRecords,
+  socket: string,
+): Promise<void> {
+  await life.mutex.run(async () => {
+    const { config } = life;
+    if (config.sshAgent === undefined || config.sshAgent.socket === socket) return;
+    await configure(life, records, { ...config, sshAgent: { socket } });
+  });
+}
+
 /** The record counts; the file follows, and is mended by the next engine if we die in between. */
 export async function configure(
   life: Lifetime,

@@ -9,7 +9,7 @@ import type {
 } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { now, type RunningVm } from "../vm/mod.ts";
-import { rename, update } from "./configure.ts";
+import { handAgent, rename, update } from "./configure.ts";
 import type { Context, Folders } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
 import { endLive, kill, remove, stop } from "./ending.ts";
@@ -184,6 +184,11 @@ export class Container {
       await live.thaw();
     });
     this.#life.tell("unpause");
+  }
+
+  /** Says where the ssh-agent of its caller listens now, if it forwards one. */
+  handAgent(socket: string): Promise<void> {
+    return handAgent(this.#life, this.#context.records, socket);
   }
 
   /** Changes limits and the restart policy. @throws {CtrError} as `updated()`. */

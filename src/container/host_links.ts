@@ -14,7 +14,11 @@ export class HostLinks {
   constructor(context: Context, vm: RunningVm, config: ContainerConfig) {
     const { log, watchFolders } = context;
     this.#host = hostSocketsOf(context, config.id);
-    this.#sockets = new SocketForwards(vm, config, this.#host, log);
+    this.#sockets = new SocketForwards(vm, config, {
+      host: this.#host,
+      log,
+      agent: () => context.records.get(config.id)?.config.sshAgent?.socket,
+    });
     this.#events = new FileEvents(vm, config, watchFolders, log);
   }
 

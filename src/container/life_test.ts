@@ -17,7 +17,7 @@ Deno.test("a container that fails is started again, later each time, as often as
   await settled();
   const { status } = await container.describe();
   assert.deepEqual([status.exit?.status, status.restart], [3, { count: 3, delayMs: 400 }]);
-  assert.equal(container.active, false);
+  await until("nothing more to do", () => !container.active);
   assert.equal(actions(home).filter((action) => action === "die").length, 4);
 });
 

@@ -1,4 +1,5 @@
 import {
+  AgentRequest,
   CreateRequest,
   ExecRequest,
   KillRequest,
@@ -74,6 +75,10 @@ function lifeRoutes(containers: Containers): Route[] {
     route("POST /containers/:ref/rename", async (call) => {
       const { name } = await call.body(RenameRequest);
       await containers.rename(call.ref, name);
+      call.nothing();
+    }),
+    route("POST /containers/:ref/agent", async (call) => {
+      await of(call).handAgent((await call.body(AgentRequest)).socket);
       call.nothing();
     }),
     route("POST /containers/:ref/update", async (call) => {

@@ -77,6 +77,16 @@ vmTest(
       assertEquals(await exchange(published, "again"), "niaga");
       assertEquals((await inside("/run/host.sock", "123")).stdout, "321");
     });
+    await t.step("a start from another login hands that one's agent over", async () => {
+      const next = `${home.path}/next.sock`;
+      await using _agent = await serveReversed(next);
+      assertEquals(
+        (await home.ctr(["restart", "-t", "0", id], { env: { SSH_AUTH_SOCK: next } })).status,
+        0,
+      );
+      await Deno.remove(hosts);
+      assertEquals((await inside("/run/host-services/ssh-auth.sock", "new")).stdout, "wen");
+    });
     await t.step("the host's socket goes with the container", async () => {
       await home.ctr(["rm", "-f", id]);
       assertEquals(await Deno.lstat(published).then(() => "there", () => "gone"), "gone");

@@ -13,21 +13,30 @@ const CONNECTIONS = 1024;
 const SETTLE_MS = 2000;
 const AGAIN_MS = 100;
 
+export interface HostSide {
+  readonly host: HostSockets;
+  readonly log: Log;
+  /** Where the ssh-agent of the caller listens now: a new login has a new one. */
+  readonly agent: () => string | undefined;
+}
+
 /** Connects the sockets of a container with those of the host, both ways, while its VM lives. */
 export class SocketForwards {
   readonly #vm: RunningVm;
   readonly #config: ContainerConfig;
   readonly #log: Log;
+  readonly #agent: () => string | undefined;
   readonly #inward: ReadonlyMap<string, Inward>;
   readonly #host: HostSockets;
   readonly #stop = new AbortController();
   readonly #carried = new Set<string>();
 
-  constructor(vm: RunningVm, config: ContainerConfig, host: HostSockets, log: Log) {
+  constructor(vm: RunningVm, config: ContainerConfig, { host, log, agent }: HostSide) {
     this.#vm = vm;
     this.#config = config;
     this.#host = host;
     this.#log = log;
+    this.#agent = agent;
     this.#inward = new Map(inwardSockets(config).map((each) => [each.id, each]));
     vm.ended.then(() => this.#stop.abort());
   }
@@ -100,13 +109,14 @@ export class SocketForwards {
     }
   }
 
-  async #take(streamId: string, { source }: Inward): Promise<void> {
+  async #take(streamId: string, inward: Inward): Promise<void> {
     if (this.#carried.has(streamId)) return; // told again before we followed it
     if (this.#carried.size >= CONNECTIONS) {
       return void this.#vm.guest.forget(streamId).catch(() => {});
     }
     this.#carried.add(streamId);
     try {
+      const source = (inward.agent ? this.#agent() : undefined) ?? inward.source;
       await this.#carry(await connectUnixOnce(source), streamId);
     } catch {
       await this.#vm.guest.forget(streamId).catch(() => {}); // nobody listens: the connection is closed

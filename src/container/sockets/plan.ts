@@ -11,8 +11,8 @@ export interface Inward {
   /** On the host. */
   readonly source: string;
   readonly target: string;
-  /** Whoever runs in the container may use it, whatever its owner is on the host. */
-  readonly forAll: boolean;
+  /** The caller's ssh-agent: whoever runs in the container may use it, whatever its owner is on the host. */
+  readonly agent: boolean;
 }
 
 const PREFIX = "socket-";
@@ -30,7 +30,7 @@ export function newStreamId(): string {
 export function inwardSockets({ mounts, sshAgent }: ContainerConfig): Inward[] {
   const mounted = mounts.flatMap((mount, at): Inward[] =>
     mount.type === "socket"
-      ? [{ id: `${PREFIX}${at}`, source: mount.source, target: mount.target, forAll: false }]
+      ? [{ id: `${PREFIX}${at}`, source: mount.source, target: mount.target, agent: false }]
       : []
   );
   if (!sshAgent) return mounted;
@@ -38,7 +38,7 @@ export function inwardSockets({ mounts, sshAgent }: ContainerConfig): Inward[] {
     id: `${PREFIX}ssh`,
     source: sshAgent.socket,
     target: SSH_AGENT_PATH,
-    forAll: true,
+    agent: true,
   };
   return [...mounted, agent];
 }
@@ -49,15 +49,15 @@ export function inwardSockets({ mounts, sshAgent }: ContainerConfig): Inward[] {
  */
 export async function listenSpecs(config: ContainerConfig): Promise<ListenSpec[]> {
   return await Promise.all(
-    inwardSockets(config).map(async ({ id, source, target, forAll }) => {
+    inwardSockets(config).map(async ({ id, source, target, agent }) => {
       const info = await Deno.stat(source).catch(() => undefined);
-      const mode = forAll ? 0o666 : (info?.mode ?? 0o600) & 0o777;
+      const mode = agent ? 0o666 : (info?.mode ?? 0o600) & 0o777;
       return {
         id,
         path: target,
         mode,
-        uid: forAll ? 0 : info?.uid ?? 0,
-        gid: forAll ? 0 : info?.gid ?? 0,
+        uid: agent ? 0 : info?.uid ?? 0,
+        gid: agent ? 0 : info?.gid ?? 0,
       };
     }),
   );
