@@ -1,8 +1,9 @@
-// node scripts/suites.mjs [--only TEXT] checks|unit|system...: runs groups of suites one after the other, says how
-// each went, and sums up. Used by scripts/ok and scripts/test, which prepare what the suites need.
+// node scripts/suites.mjs [--only TEXT] checks|unit|system...: runs groups of suites, says how each went, and sums
+// up. Used by scripts/ok and scripts/test, which prepare what the suites need.
 //
 // The last line of standard output is `N passed, N failed` or `N passed, N failed, N skipped`, and nothing else.
-// One after the other because a suite may boot VMs, and two of those on two cores only time each other out.
+// System suites run two at a time, the longest first: each waits a good part of its time for a guest. Those that hold
+// something to a time of the clock run alone, behind the others.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -17,13 +18,21 @@ process.on("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 const args = process.argv.slice(2);
 const only = args[0] === "--only" ? args.splice(0, 2)[1] : "";
+/** Suites whose tests look at the clock. */
+const ALONE = ["tests/kernel", "tests/engine"];
 const groups = { checks, unit, system };
+const children = new Set();
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    for (const end of children) end("SIGKILL");
+    process.exit(130);
+  });
+}
+
 const totals = { passed: 0, failed: 0, skipped: [], failures: [] };
 
 for (const group of args) {
-  for (const suite of groups[group]()) {
-    if (suite.name.includes(only)) await runSuite(suite);
-  }
+  await runGroup(groups[group]().filter(({ name }) => name.includes(only)));
 }
 for (const { suite, test, reason } of totals.skipped) {
   console.log(`SKIPPED ${suite}: ${test}${reason ? `: ${reason}` : ""}`);
@@ -36,6 +45,27 @@ if (totals.passed + totals.failed === 0) {
 const skipped = totals.skipped.length > 0 ? `, ${totals.skipped.length} skipped` : "";
 console.log(`${totals.passed} passed, ${totals.failed} failed${skipped}`);
 process.exitCode = totals.failed > 0 ? 1 : 0;
+
+/** Suites with `lane` run beside one another, two at a time; the others one after the other, behind those. */
+async function runGroup(suites) {
+  const together = suites.filter(({ lane }) => lane).sort((a, b) => weight(b) - weight(a));
+  const lanes = Array.from({ length: 2 }, async () => {
+    for (let suite; (suite = together.shift());) await runSuite(suite);
+  });
+  await Promise.all(lanes);
+  for (const suite of suites) if (!suite.lane) await runSuite(suite);
+}
+
+/** Seconds that a suite took alone, so that a long one is not begun last. */
+function weight({ name }) {
+  return {
+    "tests/run": 250,
+    "tests/compat": 130,
+    "tests/build": 120,
+    "tests/soak": 80,
+    "tests/ffi": 60,
+  }[name] ?? 30;
+}
 
 /** Static checks; each counts as one test. */
 function checks() {
@@ -83,13 +113,14 @@ function unit() {
 
 /** What needs kernels, QEMU, the registry and the built program. */
 function system() {
-  return folders("tests").filter((folder) => folder !== "tests/rules").map((folder) =>
-    denoSuite(folder, 1800)
-  );
+  return folders("tests").filter((folder) => folder !== "tests/rules").map((folder) => ({
+    ...denoSuite(folder, 1800),
+    lane: !ALONE.includes(folder),
+  }));
 }
 
 function denoSuite(folder, seconds) {
-  const report = join(scratch, "report.xml");
+  const report = join(scratch, `${folder.replaceAll("/", "-")}.xml`);
   return {
     name: folder,
     command: [
@@ -170,9 +201,7 @@ function runCommand([program, ...rest], seconds) {
         process.kill(-child.pid, signal);
       } catch { /* it has ended */ }
     };
-    for (const signal of ["SIGINT", "SIGTERM"]) {
-      process.removeAllListeners(signal).on(signal, () => (end("SIGKILL"), process.exit(130)));
-    }
+    children.add(end);
     const timer = setTimeout(() => {
       late = true;
       end("SIGTERM");
@@ -183,6 +212,7 @@ function runCommand([program, ...rest], seconds) {
     }
     const done = (status) => {
       clearTimeout(timer);
+      children.delete(end);
       resolve({ status, late, output: Buffer.concat(chunks).toString() });
     };
     child.on("error", (error) => (chunks.push(Buffer.from(`${error.message}\n`)), done(127)));
