@@ -45,6 +45,7 @@ type Counters struct {
 type Fabric struct {
 	mu      sync.RWMutex
 	gateway Gateway
+	trunk   *Port
 	ports   map[string]*Port
 	byMAC   map[MAC]*Port
 }
@@ -65,6 +66,8 @@ type Port struct {
 
 	fabric *Fabric
 	queue  *queue
+	// shared by all guests.
+	shared bool
 
 	groupMu    sync.Mutex
 	groupSince time.Time
@@ -82,6 +85,23 @@ func (f *Fabric) Add(id string, identity Identity) (*Port, error) {
 	f.ports[id] = port
 	f.byMAC[identity.MAC] = port
 	return port, nil
+}
+
+// ServeTrunk carries frames between the gateway and a switch elsewhere that all guests are plugged into: the ports of
+// this one tell who they are, and nothing is plugged into them. It returns when the connection ends.
+func (f *Fabric) ServeTrunk(conn frame.Conn) error {
+	trunk := &Port{fabric: f, queue: newQueue(), shared: true}
+	f.mu.Lock()
+	f.trunk = trunk
+	f.mu.Unlock()
+	return trunk.Serve(conn)
+}
+
+// Owner returns the port of a MAC, or nil.
+func (f *Fabric) Owner(mac MAC) *Port {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.byMAC[mac]
 }
 
 // Remove unplugs a port for good.
@@ -146,6 +166,10 @@ func (p *Port) Serve(conn frame.Conn) error {
 func (p *Port) receive(data []byte) {
 	p.Counters.ReceivedFrames.Add(1)
 	p.Counters.ReceivedBytes.Add(uint64(len(data)))
+	if p.shared {
+		p.fabric.deliver(data)
+		return
+	}
 	switch p.Identity.Check(data) {
 	case Malformed:
 		p.Counters.Malformed.Add(1)
@@ -181,6 +205,26 @@ func (p *Port) receive(data []byte) {
 	f.gateway.Deliver(p, data)
 }
 
+// deliver hands what comes by the trunk to the gateway: the other switch has given it to the peers. It is checked here as
+// well, because the gateway reads on in what it is given.
+func (f *Fabric) deliver(data []byte) {
+	if len(data) < frame.HeaderBytes {
+		return
+	}
+	if to := MAC(data[:6]); !to.multicast() && to != f.gateway.MAC() {
+		return
+	}
+	owner := f.Owner(MAC(data[6:12]))
+	if owner == nil {
+		return // this host itself
+	}
+	if owner.Identity.Check(data) != Passed {
+		owner.Counters.Malformed.Add(1)
+		return
+	}
+	f.gateway.Deliver(owner, data)
+}
+
 func (p *Port) send(sender string, data []byte) {
 	if !p.queue.put(sender, data) {
 		p.Counters.Overrun.Add(1)
@@ -205,6 +249,10 @@ func (f *Fabric) Send(data []byte) {
 	to := MAC(data[:6])
 	f.mu.RLock()
 	defer f.mu.RUnlock()
+	if f.trunk != nil {
+		f.trunk.send(gatewaySender, data)
+		return
+	}
 	if !to.multicast() {
 		if port := f.byMAC[to]; port != nil {
 			port.send(gatewaySender, data)

@@ -265,3 +265,31 @@ func wait(t *testing.T, done func() bool) {
 		}
 	}
 }
+
+func TestATrunkCarriesWhatGuestsElsewhereSayAndIsNotBelieved(t *testing.T) {
+	f, gateway := New(), &sink{}
+	f.Connect(gateway)
+	if _, err := f.Add("a", Identity{MAC: macA, Addresses: []netip.Addr{ipA}}); err != nil {
+		t.Fatal(err)
+	}
+	near, far := net.Pipe()
+	trunk := frame.Stream(near)
+	go func() { _ = f.ServeTrunk(frame.Stream(far)) }()
+	t.Cleanup(func() { _ = near.Close() })
+	good := ethernet(macG, macA, typeIPv4, ipv4(ipA, ipB, 17, make([]byte, 8)))
+	for _, each := range [][]byte{
+		{}, good[:20], ethernet(macG, macA, typeIPv4, ipv4(ipB, ipB, 17, make([]byte, 8))), ethernet(macG, macB, typeIPv4, ipv4(ipB, ipA, 17, make([]byte, 8))), ethernet(macB, macA, typeIPv4, ipv4(ipA, ipB, 17, make([]byte, 8))), good,
+	} {
+		if err := trunk.Write([][]byte{each}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(t, func() bool { return gateway.count() == 1 })
+	if !bytes.Equal(gateway.frames[0], good) {
+		t.Errorf("delivered %x", gateway.frames[0])
+	}
+	f.Send(ethernet(macB, macG, typeIPv4, ipv4(ipB, ipA, 17, make([]byte, 8))))
+	if data, err := trunk.Read(); err != nil || MAC(data[:6]) != macB {
+		t.Errorf("sent %x, %v", data, err)
+	}
+}

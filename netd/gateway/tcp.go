@@ -77,7 +77,7 @@ func Splice(a, b net.Conn) {
 // carry passes on what from says until it ends, then ends that direction of to. If to takes no more, from is told by
 // closing both.
 func carry(to, from net.Conn) {
-	_, err := io.CopyBuffer(onlyWriter{to}, onlyReader{from}, make([]byte, copyBytes))
+	_, err := copyAll(to, from)
 	if half, ok := to.(HalfCloser); ok && err == nil {
 		_ = half.CloseWrite()
 		return
@@ -86,6 +86,16 @@ func carry(to, from net.Conn) {
 	_ = from.Close()
 }
 
-// The interfaces that io.Copy would find on a TCP connection serve two sockets of the host, never one of ours.
+// copyAll lets the kernel carry the bytes where both are its own, as they are for the guests of a bridge.
+func copyAll(to, from net.Conn) (int64, error) {
+	if far, ok := to.(*net.TCPConn); ok {
+		if near, ok := from.(*net.TCPConn); ok {
+			return far.ReadFrom(near)
+		}
+	}
+	return io.CopyBuffer(onlyWriter{to}, onlyReader{from}, make([]byte, copyBytes))
+}
+
+// The interfaces that io.Copy would find on a TCP connection serve two sockets of the host.
 type onlyWriter struct{ io.Writer }
 type onlyReader struct{ io.Reader }

@@ -26,6 +26,17 @@ type Config struct {
 	// ResolvConf names the file that names the host's name servers.
 	ResolvConf string `json:"resolvConf"`
 	Egress     *Rules `json:"egress,omitempty"`
+	// Bridge: guests are plugged into one of the kernel's, and IPv4 and IPv6 are those of netd's own gateway beside it.
+	Bridge *Bridge `json:"bridge,omitempty"`
+}
+
+// Bridge of the kernel. See package bridge.
+type Bridge struct {
+	Name string `json:"name"`
+	Tap  string `json:"tap"`
+	MAC  string `json:"mac"`
+	IPv4 string `json:"ipv4,omitempty"`
+	IPv6 string `json:"ipv6,omitempty"`
 }
 
 // Rules of egress.
@@ -49,6 +60,8 @@ type Port struct {
 	Addresses []string `json:"addresses"`
 	// Socket that the guest's monitor listens at. It is connected to again whenever it was lost.
 	Socket string `json:"socket"`
+	// Tap is what the monitor makes instead, where the network is a bridge.
+	Tap string `json:"tap,omitempty"`
 	// Datagram: each frame is a datagram; otherwise a stream of frames behind their lengths.
 	Datagram bool     `json:"datagram,omitempty"`
 	Names    []string `json:"names,omitempty"`

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"ctr/netd/bridge"
 	"ctr/netd/fabric"
 	"ctr/netd/gateway"
 	"ctr/netd/names"
@@ -29,6 +30,7 @@ type Network struct {
 	table     *names.Table
 	policy    *policy.Policy
 	publisher *publish.Publisher
+	bridge    *bridge.Bridge // nil where guests are plugged in here
 
 	mu    sync.Mutex
 	wires map[string]*wire
@@ -66,8 +68,17 @@ func Open(config Config, onDenial func(policy.Denial)) (*Network, error) {
 	}
 	n.world = world
 	n.publisher = publish.New(n.gateway)
+	if config.Bridge != nil {
+		kernel, err := openBridge(config, rules)
+		if err != nil {
+			n.gateway.Close()
+			return nil, err
+		}
+		n.join(kernel)
+		n.publisher = publish.New(byKernel{n.gateway})
+	}
 	if err := n.serveNames(ipv4, ipv6); err != nil {
-		n.gateway.Close()
+		n.Close()
 		return nil, err
 	}
 	return n, nil
@@ -124,8 +135,13 @@ func (n *Network) AddPort(config Port) error {
 	}
 	n.policy.SetGuest(addresses, rules)
 	n.world.KeepFromHost(addresses, config.NoHostAccess)
+	wire, err := n.admit(port, config, rules)
+	if err != nil {
+		n.fabric.Remove(config.ID)
+		return err
+	}
 	n.table.Set(config.ID, config.Names, addresses)
-	n.wires[config.ID] = newWire(port, config)
+	n.wires[config.ID] = wire
 	return nil
 }
 
@@ -195,6 +211,9 @@ func (n *Network) Close() {
 	n.mu.Unlock()
 	for _, id := range ids {
 		_ = n.RemovePort(id)
+	}
+	if n.bridge != nil {
+		n.bridge.Close()
 	}
 	n.gateway.Close()
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"ctr/netd/bridge"
 	"ctr/netd/policy"
 )
 
@@ -44,13 +45,18 @@ func Told(d policy.Denial) Denial {
 // Status tells all of it, in a fixed order.
 func (n *Network) Status() Status {
 	status := Status{Config: n.Config, Ports: []PortStatus{}, Published: []Published{}, Denials: []Denial{}}
+	var dropped map[string]bridge.Dropped
+	if n.bridge != nil {
+		dropped = n.bridge.Dropped()
+	}
 	n.mu.Lock()
 	for _, w := range n.wires {
 		c := &w.port.Counters
+		byKernel := dropped[w.config.Tap]
 		status.Ports = append(status.Ports, PortStatus{
-			Port: w.config, Connected: w.connected.Load(),
+			Port: w.config, Connected: w.connected.Load() || n.bridge != nil && n.bridge.Plugged(w.config.Tap),
 			ReceivedBytes: c.ReceivedBytes.Load(), SentBytes: c.SentBytes.Load(), Malformed: c.Malformed.Load(),
-			Spoofed: c.Spoofed.Load(), Flooded: c.Flooded.Load(), Overrun: c.Overrun.Load(),
+			Spoofed: c.Spoofed.Load() + byKernel.Spoofed, Flooded: c.Flooded.Load() + byKernel.Flooded, Overrun: c.Overrun.Load(),
 		})
 	}
 	n.mu.Unlock()

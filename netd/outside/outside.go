@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 
+	"ctr/netd/bridge"
 	"ctr/netd/gateway"
 	"ctr/netd/policy"
 )
@@ -112,17 +113,33 @@ func (w *World) mayReach(from, to netip.Addr) bool {
 			return false
 		}
 	}
-	return w.hostAccess(from) || !isOwn(to)
+	return !isBridged(to) && (w.hostAccess(from) || !isOwn(to))
 }
 
 // isOwn tells whether an address is one of this machine's.
 func isOwn(address netip.Addr) bool {
 	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return true // what cannot be told apart is not let through
+	return err != nil || contains(all, func(own netip.Prefix) bool { return own.Addr().Unmap() == address })
+}
+
+// isBridged tells whether an address is in a network of ctr that is a bridge: no network reaches another.
+func isBridged(address netip.Addr) bool {
+	links, err := net.Interfaces()
+	for _, link := range links {
+		if !bridge.Ours(link.Name) {
+			continue
+		}
+		all, err := link.Addrs()
+		if err != nil || contains(all, func(own netip.Prefix) bool { return own.Contains(address) }) {
+			return true
+		}
 	}
-	for _, each := range all {
-		if prefix, err := netip.ParsePrefix(each.String()); err == nil && prefix.Addr().Unmap() == address {
+	return err != nil // what cannot be told apart is not let through
+}
+
+func contains(addresses []net.Addr, wanted func(netip.Prefix) bool) bool {
+	for _, each := range addresses {
+		if prefix, err := netip.ParsePrefix(each.String()); err == nil && wanted(prefix) {
 			return true
 		}
 	}

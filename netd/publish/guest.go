@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// Where every guest listens for its gateway alone, and leads on to services of its loopback: a byte for what is
+	// LoopbackPort is where every guest listens for its gateway alone, and leads on to services of its loopback: a byte for what is
 	// wanted, two for the port, big-endian; one for the answer, 0 if there is such a service. See guest/netserve.
-	loopbackPort = 65011
+	LoopbackPort = 65011
 	wantConnect  = 0
 	wantTCP      = 1
 	wantUDP      = 2
@@ -33,7 +33,7 @@ func (p *Publisher) dialGuest(ctx context.Context, to netip.AddrPort) (net.Conn,
 
 // askGuest returns a connection behind the guest's answer, which was yes.
 func (p *Publisher) askGuest(ctx context.Context, to netip.AddrPort, wanted byte) (net.Conn, error) {
-	conn, err := p.dialer.DialGuest(ctx, "tcp", netip.AddrPortFrom(to.Addr(), loopbackPort))
+	conn, err := p.dialer.DialGuest(ctx, "tcp", netip.AddrPortFrom(to.Addr(), LoopbackPort))
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,7 @@ func listen(t *testing.T, serve func(net.Conn)) netip.AddrPort {
 type closed struct{ here }
 
 func (c closed) DialGuest(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
-	if to.Port() != loopbackPort {
+	if to.Port() != LoopbackPort {
 		return nil, syscall.ECONNREFUSED
 	}
 	near, far := net.Pipe()

@@ -1,27 +1,37 @@
 // Command netd is one network of ctr: a switch that VMs plug into, and the way from there to the world.
 //
 //	netd CONFIG SOCKET
+//	netd remove BRIDGE...
 //
 // CONFIG is a file with a network.Config as JSON; SOCKET is where it listens for control connections (mode 0600). It
-// outlives the engine, and ends when it is told to.
+// outlives the engine, and ends when it is told to. "remove" clears bridges away that a crash has left, with their rules.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"ctr/netd/bridge"
 	"ctr/netd/control"
 	"ctr/netd/network"
 )
 
 func main() {
+	if len(os.Args) > 2 && os.Args[1] == "remove" {
+		if err := bridge.Remove(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "error: cannot remove a bridge:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: netd CONFIG SOCKET")
+		fmt.Fprintln(os.Stderr, "usage: netd CONFIG SOCKET | netd remove BRIDGE...")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], os.Args[2]); err != nil {
@@ -55,8 +65,12 @@ func run(configPath, socketPath string) error {
 	defer func() { _ = listener.Close() }()
 	go server.Serve(listener, n)
 	go trim(ctx)
-	<-ctx.Done()
-	return nil
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-n.Lost():
+		return errors.New("somebody has removed its bridge")
+	}
 }
 
 // listen: who starts this process holds the network's lock, so a socket that is there is left over.
