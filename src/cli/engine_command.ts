@@ -1,17 +1,6 @@
-/** The command that runs the engine: this same ctr, compiled, bundled or from its sources. */
+import { ownCommand } from "../host/mod.ts";
+
+/** The command that runs the engine. */
 export function engineCommand(): string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), "engine"];
-  const script = new URL(Deno.mainModule);
-  const main = script.protocol === "file:" ? decodeURIComponent(script.pathname) : script.href;
-  // The engine handles streams of short-lived buffers: a small nursery costs no time that was seen and
-  // leaves a quarter less memory behind. A bundle needs nothing but itself; sources need deno.json.
-  const flags = [
-    "--quiet",
-    "--no-prompt",
-    "--unstable-vsock",
-    "--v8-flags=--max-semi-space-size=1",
-  ];
-  const closed = ["--no-config", "--no-lock", "--no-remote", "--no-npm"];
-  if (main.endsWith(".js")) flags.push(...closed);
-  return [Deno.execPath(), "run", "-A", ...flags, main, "engine"];
+  return ownCommand("engine");
 }

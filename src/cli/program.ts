@@ -30,6 +30,7 @@ import { statsCommand, topCommand } from "./stats.ts";
 import { killCommand, removeCommand, restartCommand, stopCommand, waitCommand } from "./stop.ts";
 import { systemCommand } from "./system.ts";
 import { versionCommand, versionLine } from "./version.ts";
+import { vmCommand } from "./vm.ts";
 import { volumeCommand } from "./volume.ts";
 
 /** The tree of commands: what help, completion and manual pages are made from. */
@@ -94,6 +95,7 @@ export function buildProgram(app: App): Command {
     helpCommand(app),
   ]);
   program.addCommand(engineCommand(app), { hidden: true });
+  program.addCommand(vmCommand(app), { hidden: true });
   program.addCommand(completeCommand(app), { hidden: true });
   settle(program, app);
   return program;

@@ -6,7 +6,8 @@
 export { findAsset } from "./assets.ts";
 export type { Asset } from "./assets.ts";
 export { cacheFolder, configFile, ctrHome } from "./paths.ts";
-export { closeOnExec } from "./close_on_exec.ts";
+export { closeOnExec, descriptorOf } from "./close_on_exec.ts";
+export { ownCommand } from "./own_command.ts";
 export { bootId, footprintBytes, isAlive, processStart } from "./process_facts.ts";
 export { processesBelow } from "./processes_below.ts";
 export type { ProcessBelow } from "./processes_below.ts";

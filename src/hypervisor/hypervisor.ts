@@ -10,6 +10,8 @@ export interface Features {
   readonly parallelCpus: boolean;
   /** Guest architectures, the host's own first. */
   readonly architectures: readonly Architecture[];
+  /** Architectures whose programs a guest of the host's own runs by Rosetta (`VmConfig.rosetta`). */
+  readonly translated: readonly Architecture[];
 }
 
 /** As OCI spells it. */
@@ -47,9 +49,39 @@ export type Nic =
   /**
    * A wire to whoever connects to `nicSocket()` in the VM's folder: each frame behind its length, four
    * bytes, big-endian. It may be plugged in again and again, one at a time; without anybody there what
-   * the guest sends is lost.
+   * the guest sends is lost. Where `Hypervisor.nicWire` is `datagram` who connects is handed a descriptor
+   * instead, with the byte `F`: of a datagram socket on which a datagram is a frame. It holds the wire for
+   * as long as the connection is open.
    */
-  | { readonly kind: "stream"; readonly mac: string };
+  | { readonly kind: "stream"; readonly mac: string }
+  /** macOS: its own NAT, isolated from other guests; addresses by DHCP. */
+  | { readonly kind: "nat"; readonly mac: string }
+  /** macOS 26: a network of vmnet. VMs on one network live in one process. */
+  | { readonly kind: "vmnet"; readonly mac: string; readonly network: VmnetNetwork };
+
+/** A network of vmnet, as its first VM finds it. It lives as long as VMs are on it. */
+export interface VmnetNetwork {
+  readonly name: string;
+  /** Of the process that holds the network and its VMs. Absolute, mode 0700; it exists. */
+  readonly folder: string;
+  /** `host`: no way out. */
+  readonly mode: "shared" | "host";
+  /** The host's own address in it, with the mask; without it the system chooses. */
+  readonly ipv4?: { readonly address: string; readonly mask: string } | undefined;
+  readonly ipv6?: { readonly prefix: string; readonly length: number } | undefined;
+  readonly mtu?: number | undefined;
+  /** True by default. */
+  readonly dhcp?: boolean | undefined;
+  /** Fixed for the network's life. */
+  readonly forwards?:
+    | readonly {
+      readonly protocol: "tcp" | "udp";
+      readonly hostPort: number;
+      readonly guestAddress: string;
+      readonly guestPort: number;
+    }[]
+    | undefined;
+}
 
 /** The socket in the VM's folder of its NIC number `at`. */
 export function nicSocket(at: number): string {
@@ -75,6 +107,12 @@ export interface VmConfig {
   readonly shares?: readonly Share[] | undefined;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** The guest finds Rosetta as the share `rosetta`; see `Features.translated`. */
+  readonly rosetta?: boolean | undefined;
+  /** The guest may run VMs itself; see `Features.nestedVirtualization`. */
+  readonly nested?: boolean | undefined;
+  /** A file of `Vm.save()`, of a VM with this same configuration: it goes on where it was. */
+  readonly restore?: string | undefined;
   /**
    * The boot log: the guest's console, bounded in size whatever the guest does. When full it becomes
    * `<console>.1` and begins anew. What the guest says while no engine runs is not kept.
@@ -121,6 +159,13 @@ export interface Vm {
   pause(): Promise<void>;
   resume(): Promise<void>;
   /**
+   * Writes the state of a paused VM to a file that does not exist. The VM stays paused; its disks must not
+   * change until it is restored.
+   *
+   * @throws {CtrError} `unsupported` where `Features.save` is false, or a device (a share) cannot be saved.
+   */
+  save(path: string): Promise<void>;
+  /**
    * Lets go of the VM without ending it: connections to its monitor are closed, `wait()` never
    * resolves, nothing else may be called. For an engine that ends while its VMs live on.
    */
@@ -129,6 +174,8 @@ export interface Vm {
 
 export interface Hypervisor {
   readonly name: string;
+  /** How the wire of a NIC of kind `stream` is handed over. */
+  readonly nicWire: "stream" | "datagram";
   features(): Promise<Features>;
   /**
    * Something that the user should be told once, as one line: why guests are slow here, for example.

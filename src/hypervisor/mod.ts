@@ -15,6 +15,7 @@ export type {
   Vm,
   VmConfig,
   VmExit,
+  VmnetNetwork,
 } from "./hypervisor.ts";
 export { nicSocket } from "./hypervisor.ts";
 export { chooseHypervisor } from "./choose.ts";
@@ -22,3 +23,6 @@ export { QemuHypervisor } from "./qemu/qemu.ts";
 export type { QemuOptions } from "./qemu/qemu.ts";
 export { FakeHypervisor, FakeVm } from "./fake/fake.ts";
 export type { FakeOptions } from "./fake/fake.ts";
+export { VzHypervisor } from "./vz/vz.ts";
+export type { VzOptions } from "./vz/vz.ts";
+export { monitorMain } from "./vz/monitor.ts";

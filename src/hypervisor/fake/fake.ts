@@ -22,6 +22,7 @@ export interface FakeOptions {
  */
 export class FakeHypervisor implements Hypervisor {
   readonly name = "fake";
+  readonly nicWire = "stream";
   /** By folder, the living ones. */
   readonly vms = new Map<string, FakeVm>();
   #options: FakeOptions;
@@ -39,6 +40,7 @@ export class FakeHypervisor implements Hypervisor {
       nestedVirtualization: false,
       parallelCpus: true,
       architectures: ["amd64", "arm64"],
+      translated: [],
     });
   }
 
@@ -153,6 +155,11 @@ export class FakeVm implements Vm {
   resume(): Promise<void> {
     this.paused = false;
     return Promise.resolve();
+  }
+
+  save(): Promise<void> {
+    const message = `cannot save VM "${this.id}": its hypervisor cannot`;
+    return Promise.reject(new CtrError("unsupported", message));
   }
 
   release(): void {

@@ -169,6 +169,9 @@ function nic(nic: Nic, at: number): string[] {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(nic.mac)) {
     throw new CtrError("usage", `cannot add a network device: "${nic.mac}" is not a MAC address`);
   }
+  if (nic.kind === "nat" || nic.kind === "vmnet") {
+    throw new CtrError("unsupported", `cannot add a network device of ${nic.kind}: it needs macOS`);
+  }
   const backend = nic.kind === "user"
     ? `user,id=nic${at}`
     : `stream,id=nic${at},server=on,addr.type=unix,addr.path=${nicSocket(at)}`;

@@ -21,7 +21,7 @@ import { clearSockets } from "./leftovers.ts";
 import { DAEMON, readRecord, writeRecord } from "./record.ts";
 import { endShareDaemons, type ShareDaemon, startShareDaemons } from "./share_daemons.ts";
 import {
-  linkSingleFile,
+  linkFor9p,
   type PlannedShare,
   planShares,
   shareDevice,
@@ -44,6 +44,7 @@ const CID_ATTEMPTS = 4;
 /** Runs VMs as QEMU processes, one each. */
 export class QemuHypervisor implements Hypervisor {
   readonly name = "qemu";
+  readonly nicWire = "stream";
   #options: QemuOptions;
   #noticed = false;
   #choices = new Map<Architecture, Promise<AcceleratorChoice>>();
@@ -62,6 +63,7 @@ export class QemuHypervisor implements Hypervisor {
       nestedVirtualization: false,
       parallelCpus: accelerator === "kvm" || own === "arm64",
       architectures: own === "amd64" ? ["amd64", "arm64"] : ["arm64", "amd64"],
+      translated: [],
     };
   }
 
@@ -78,6 +80,7 @@ export class QemuHypervisor implements Hypervisor {
 
   async start(config: VmConfig): Promise<Vm> {
     if (!isAbsolute(config.folder)) throw new TypeError(`VM folder is relative: ${config.folder}`);
+    checkSupported(config);
     if (!/^[\w.-]{1,64}$/.test(config.id)) throw new TypeError(`not a VM's name: ${config.id}`);
     const binary = await findBinary(config.architecture);
     const { accelerator } = await this.#accelerator(config.architecture);
@@ -144,6 +147,19 @@ export class QemuHypervisor implements Hypervisor {
   }
 }
 
+/** What `features()` says no to. */
+function checkSupported({ id, restore, rosetta, nested }: VmConfig): void {
+  const asked = restore
+    ? "restore it"
+    : rosetta
+    ? "use Rosetta"
+    : nested
+    ? "nest in it"
+    : undefined;
+  if (asked === undefined) return;
+  throw new CtrError("unsupported", `cannot start VM "${id}": QEMU's driver cannot ${asked}`);
+}
+
 /** What a VM shares, and by which program if that takes one. */
 interface Sharing {
   readonly shares: readonly PlannedShare[];
@@ -195,6 +211,6 @@ async function beginSharing(
   { shares, program }: Sharing,
 ): Promise<readonly ShareDaemon[]> {
   if (program) return await startShareDaemons(folder, shares, program);
-  for (const share of shares) if (share.single) await linkSingleFile(share, folder);
+  for (const share of shares) if (share.single) await linkFor9p(share, folder);
   return [];
 }

@@ -9,7 +9,8 @@ import {
   startDaemon,
 } from "../../host/mod.ts";
 import { lastLogLine } from "./leftovers.ts";
-import { FILE_NAME, type PlannedShare, removeShareRoot, shareRoot, shareSocket } from "./shares.ts";
+import { FILE_NAME, removeShareRoot, shareRoot } from "../single_file.ts";
+import { type PlannedShare, shareSocket } from "./shares.ts";
 import { type Virtiofsd, virtiofsdArguments } from "./virtiofsd.ts";
 
 const READY_MS = 15_000;

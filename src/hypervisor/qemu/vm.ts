@@ -9,9 +9,10 @@ import {
   footprintBytes,
   killDaemon,
 } from "../../host/mod.ts";
+import { type ConsoleLog, lastWords } from "../console.ts";
 import type { Vm, VmExit } from "../hypervisor.ts";
 import { SOCKETS } from "./arguments.ts";
-import { ConsoleLog, lastWords } from "./console.ts";
+import { qemuConsole } from "./console.ts";
 import { clearSockets, lastLogLine, trimLog } from "./leftovers.ts";
 import { Qmp, type QmpEvent } from "./qmp.ts";
 import { DAEMON, type VmRecord } from "./record.ts";
@@ -78,7 +79,7 @@ export class QemuVm implements Vm {
     );
     this.#shareDaemons = shareDaemons;
     this.timing = { startedMs: record.startedMs, spawnedMs: Date.now() };
-    this.#console = new ConsoleLog(join(folder, SOCKETS.console), record.console);
+    this.#console = qemuConsole(join(folder, SOCKETS.console), record.console);
     this.#ticker = setInterval(() => this.#trimLogs(), TRIM_LOG_MS);
     Deno.unrefTimer(this.#ticker);
     this.#exit = Promise.resolve({ how: "stopped" }); // until #open
@@ -183,6 +184,12 @@ export class QemuVm implements Vm {
 
   async resume(): Promise<void> {
     await this.#execute("cont");
+  }
+
+  save(): Promise<void> {
+    const fact = "its hypervisor cannot";
+    const message = `cannot save VM "${this.id}": ${fact}`;
+    return Promise.reject(new CtrError("unsupported", message));
   }
 
   release(): void {

@@ -1,0 +1,22 @@
+import { findAsset } from "../../host/mod.ts";
+import { CtrError } from "../../core/mod.ts";
+
+/**
+ * The shim: `CTR_VZ_LIBRARY`, else the one that belongs to this ctr.
+ *
+ * @throws {CtrError} `unavailable` if there is none.
+ */
+export async function findLibrary(given = Deno.env.get("CTR_VZ_LIBRARY")): Promise<string> {
+  if (!given) {
+    return await findAsset({
+      kind: "ffi",
+      architecture: "darwin",
+      name: "libctrvz.dylib",
+      built: "libctrvz.dylib",
+      purpose: "run a VM",
+    });
+  }
+  if (await Deno.stat(given).then(({ isFile }) => isFile, () => false)) return given;
+  const message = `cannot run a VM: CTR_VZ_LIBRARY names no file: "${given}"`;
+  throw new CtrError("unavailable", message);
+}
