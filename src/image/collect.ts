@@ -63,7 +63,16 @@ async function neededNow(store: Store): Promise<Needed> {
     ...usedDescriptors(store),
   ]);
   await addAttached(store, attached, needed);
+  addCached(store, needed);
   return needed;
+}
+
+/** Adds what a build's cache keeps. */
+export function addCached(store: Store, needed: Needed): void {
+  for (const { digest, diffId } of store.cached.layers()) {
+    needed.blobs.add(digest);
+    needed.disks.add(diffId);
+  }
 }
 
 /** Adds what is attached to needed manifests, and what is attached to that. */
@@ -160,7 +169,7 @@ class Needs {
   async #state(): Promise<string> {
     const info = await Deno.stat(this.#store.paths.index).catch(() => undefined);
     const index = info ? `${info.ino} ${info.mtime?.getTime()} ${info.size}` : "";
-    return [...this.#store.usedManifests(), index].join();
+    return [...this.#store.usedManifests(), this.#store.cached.version(), index].join();
   }
 }
 

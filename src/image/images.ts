@@ -7,14 +7,17 @@ import type {
   ImportOptions,
 } from "./form_types.ts";
 import type {
+  CacheUsage,
   ImageDiskUsage,
   ImageObject,
   ImageRecord,
   ImageUsage,
+  LayerBlob,
   Loaded,
   LoadOptions,
   LoadSource,
   NewLayer,
+  PendingLayer,
   PruneOptions,
   PulledImage,
   PullOptions,
@@ -129,6 +132,24 @@ export interface Images extends AsyncDisposable {
   ): Promise<Descriptor>;
   /** Unpacks a layer's blob, unless its disk is there. @returns The disk's path. */
   layerDisk(layer: NewLayer, options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** Makes room for a layer that is being made. @param lease Gets the layer's digests when it is kept. */
+  pendingLayer(lease: ImageLease): Promise<PendingLayer>;
+  /**
+   * Whether a layer is here, so that it can be used: its disk is made again from its blob if need be.
+   *
+   * @param lease Keeps it from now on.
+   */
+  hasLayer(
+    layer: Omit<LayerBlob, "path">,
+    lease: ImageLease,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<boolean>;
+  /** Deletes blobs and disks that nothing needs, as `prune` does after it has forgotten names. */
+  collect(): Promise<Removed>;
+  /** What layers of a build's cache cost, in their order. */
+  measureLayers(
+    layers: readonly Pick<LayerBlob, "digest" | "diffId">[],
+  ): Promise<readonly CacheUsage[]>;
   /** Gives `reference` to an index or manifest whose blobs are in the store. */
   register(reference: string, target: Descriptor): Promise<ImageRecord>;
   /**

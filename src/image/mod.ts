@@ -22,6 +22,8 @@ export type {
   ImportOptions,
 } from "./form_types.ts";
 export type {
+  CachedLayers,
+  CacheUsage,
   ImageDiskUsage,
   ImageLimits,
   ImageObject,
@@ -35,6 +37,7 @@ export type {
   LoadOptions,
   LoadSource,
   NewLayer,
+  PendingLayer,
   PruneOptions,
   PulledImage,
   PullOptions,

@@ -1,6 +1,6 @@
 import { CtrError } from "../core/mod.ts";
 import { type Descriptor, formatReference } from "../oci/mod.ts";
-import { collectThese } from "./collect.ts";
+import { collect, collectThese } from "./collect.ts";
 import { convertImage } from "./convert.ts";
 import { describeImage } from "./describe.ts";
 import { withAction } from "./disk_errors.ts";
@@ -11,6 +11,7 @@ import { type NamedImage, writeLayoutFile } from "./index_file.ts";
 import { takeLease } from "./lease.ts";
 import { loadImages } from "./load.ts";
 import { checkComplete } from "./load_layout.ts";
+import { pendingLayer } from "./pending_layer.ts";
 import { pullAllTags, pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
 import { pruneImages, removeImages } from "./remove.ts";
@@ -19,7 +20,7 @@ import { saveImages } from "./save.ts";
 import { migrate } from "./schema.ts";
 import { makeStore, recordOf, type Store } from "./store.ts";
 import { sweepStore } from "./sweep.ts";
-import { findMissing, measure, measureEach } from "./usage.ts";
+import { findMissing, measure, measureEach, measureLayers } from "./usage.ts";
 import type { ImageRecord, ImagesOptions, PullOptions } from "./types.ts";
 
 /**
@@ -81,6 +82,19 @@ function imagesOf(store: Store): Images {
       await store.disks.make({ ...descriptor, diffId, path }, () => path, { signal });
       return store.paths.disk(diffId);
     },
+    pendingLayer: (lease) => pendingLayer(store.paths, lease),
+    hasLayer: async (layer, lease, { signal } = {}) => {
+      await lease.add(layer.digest, layer.diffId);
+      if (!await store.content.has(layer)) return false;
+      const path = store.paths.blob(layer.digest);
+      await store.disks.make({ ...layer, path }, () => path, { signal });
+      return true;
+    },
+    collect: async () => {
+      const { deleted, bytes } = await collect(store);
+      return { untagged: [], deleted, reclaimedBytes: bytes };
+    },
+    measureLayers: (layers) => measureLayers(store, layers),
     register: async (text, target) => {
       await checkComplete(store, target);
       const reference = formatReference(store.parse(text));

@@ -10,7 +10,7 @@ import { Later } from "./later.ts";
 import { LayerDisks } from "./layer_disks.ts";
 import { StorePaths } from "./paths.ts";
 import { Records } from "./records.ts";
-import type { ImageLimits, ImageRecord, ImagesOptions } from "./types.ts";
+import type { CachedLayers, ImageLimits, ImageRecord, ImagesOptions } from "./types.ts";
 
 const LIMITS: ImageLimits = {
   layerBytes: 64 * 2 ** 30,
@@ -36,6 +36,7 @@ export interface Store {
   readonly hostPlatform: Platform;
   readonly usedManifests: () => Iterable<string>;
   readonly users: () => Iterable<{ readonly name: string; readonly manifest: string }>;
+  readonly cached: CachedLayers;
   readonly parse: (text: string) => Reference;
   readonly familiar: (reference: Reference) => string;
 }
@@ -74,6 +75,7 @@ export function makeStore(
     hostPlatform: linuxPlatform(Deno.build.arch),
     usedManifests: options.usedManifests ?? (() => []),
     users: options.users ?? (() => []),
+    cached: options.cached ?? { layers: () => [], version: () => "" },
     parse: (text) => parseReference(text, domain),
     familiar: (reference) => familiarReference(reference, domain),
   };

@@ -36,6 +36,8 @@ export interface ImagesOptions {
   readonly usedManifests?: () => Iterable<string>;
   /** The same with the containers' names, for errors. */
   readonly users?: () => Iterable<{ readonly name: string; readonly manifest: string }>;
+  /** Layers that are kept although no image has them: a build's cache. */
+  readonly cached?: CachedLayers;
   /** Default: the workers of `unpack/`. */
   readonly unpacker?: () => Promise<Unpacker>;
 }
@@ -285,6 +287,31 @@ export interface WriteBlobOptions {
   readonly expected?: { readonly digest: Digest; readonly size: number };
   /** Gets the digest before the blob has its name, so that no collection comes in between. */
   readonly lease?: ImageLease;
+}
+
+/** What a build's cache keeps. */
+export interface CachedLayers {
+  layers(): Iterable<{ readonly digest: Digest; readonly diffId: Digest }>;
+  /** Another text whenever `layers` may have become more. */
+  version(): string;
+}
+
+/** Names for a layer that is being made, for `makeLayer` of `unpack/`. What is not kept is removed. */
+export interface PendingLayer extends AsyncDisposable {
+  /** Path for the blob. */
+  readonly blob: string;
+  /** Path for the disk. */
+  readonly disk: string;
+  /** Gives both files, flushed and complete, their names for good. */
+  keep(layer: Omit<LayerBlob, "path">): Promise<LayerBlob>;
+}
+
+/** What a layer of a build's cache takes on the host's disk: blob and layer disk. */
+export interface CacheUsage {
+  readonly sizeInBytes: number;
+  readonly logicalInBytes: number;
+  /** An image or a container needs it too. */
+  readonly shared: boolean;
 }
 
 /** Blobs that go into a new image, made by `build` and `commit`. */

@@ -1,7 +1,14 @@
 import type { Digest } from "../oci/mod.ts";
-import { addAttached, type Needed, neededBy, objectsIn, usedDescriptors } from "./collect.ts";
+import {
+  addAttached,
+  addCached,
+  type Needed,
+  neededBy,
+  objectsIn,
+  usedDescriptors,
+} from "./collect.ts";
 import type { Store } from "./store.ts";
-import type { ImageDiskUsage, ImageUsage } from "./types.ts";
+import type { CacheUsage, ImageDiskUsage, ImageUsage, LayerBlob } from "./types.ts";
 
 /** What an object costs, and what its file says it is: disks are sparse. */
 interface Bytes {
@@ -24,13 +31,54 @@ export async function measure(store: Store): Promise<ImageDiskUsage> {
     ...await store.records.foreign(),
   ]);
   await addAttached(store, await store.records.attached(), kept);
+  const cached = await cachedAlone(store);
   const sum = { sizeInBytes: 0, logicalInBytes: 0, reclaimable: 0 };
   for (const { kind, digest, allocated, logical } of await sizes(store)) {
+    if (cached[kind].has(digest)) continue;
     sum.sizeInBytes += allocated;
     sum.logicalInBytes += logical;
     if (!kept[kind].has(digest)) sum.reclaimable += allocated;
   }
   return { total: images.length, active, ...sum };
+}
+
+/** What a build's cache keeps and no image needs. */
+async function cachedAlone(store: Store): Promise<Needed> {
+  const cached: Needed = { blobs: new Set(), disks: new Set() };
+  addCached(store, cached);
+  if (cached.blobs.size === 0 && cached.disks.size === 0) return cached;
+  const images = await neededByImages(store);
+  return {
+    blobs: cached.blobs.difference(images.blobs),
+    disks: cached.disks.difference(images.disks),
+  };
+}
+
+async function neededByImages(store: Store): Promise<Needed> {
+  const needed = await neededBy(store, [
+    ...store.records.list().map(({ descriptor }) => descriptor),
+    ...await store.records.foreign(),
+    ...usedDescriptors(store),
+  ]);
+  await addAttached(store, await store.records.attached(), needed);
+  return needed;
+}
+
+/** What layers of a build's cache cost, in their order: blob and disk, and whether images have them too. */
+export async function measureLayers(
+  store: Store,
+  layers: readonly Pick<LayerBlob, "digest" | "diffId">[],
+): Promise<CacheUsage[]> {
+  const needed = await neededByImages(store);
+  return layers.map(({ digest, diffId }) => {
+    const blob = bytesOf(store.paths.blob(digest));
+    const disk = bytesOf(store.paths.disk(diffId));
+    return {
+      sizeInBytes: blob.allocated + disk.allocated,
+      logicalInBytes: blob.logical + disk.logical,
+      shared: needed.blobs.has(digest) || needed.disks.has(diffId),
+    };
+  });
 }
 
 /** What each image costs, by reference. What several share is in each of them. */
