@@ -336,7 +336,8 @@ export class Lifetime {
         if (mount.type !== "volume") continue;
         this.#context.volumes.adopt(mount.volume, config, { readonly: mount.readonly });
       }
-      await rejoinNetworks(this.#context.networks, config, this.folders.vm).catch((error) => {
+      const wiring = { folder: this.folders.vm, wire: this.#context.hypervisor.nicWire };
+      await rejoinNetworks(this.#context.networks, config, wiring).catch((error) => {
         this.#context.log.error("join the networks again", { id: this.id, error });
       });
       const live = this.#join(vm, run, { inputTaken: main.inputOffset });

@@ -81,7 +81,10 @@ async function start(
     kernelArguments: config.kernelArguments,
   }, watch);
   boot.running.catch(() => {}); // awaited below
-  const plugged = plugNetworks(networks, config, endpoints, folders.vm);
+  const plugged = plugNetworks(networks, config, endpoints, {
+    folder: folders.vm,
+    wire: context.hypervisor.nicWire,
+  });
   plugged.catch(() => {}); // awaited below
   try {
     spawned();

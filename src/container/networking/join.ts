@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { CtrError } from "../../core/mod.ts";
-import { nicSocket } from "../../hypervisor/mod.ts";
+import { type Hypervisor, nicSocket } from "../../hypervisor/mod.ts";
 import type { Endpoint, EndpointRequest, Networks } from "../../network/mod.ts";
 import type { ContainerConfig } from "../types.ts";
 
@@ -46,15 +46,22 @@ export async function joinNetworks(
   }
 }
 
-/** Connects the wires of a VM whose monitor is there. @param folder The VM's. */
+/** Where a VM's wires are, and how they are handed over. */
+export interface Wiring {
+  /** The VM's. */
+  readonly folder: string;
+  readonly wire: Hypervisor["nicWire"];
+}
+
+/** Connects the wires of a VM whose monitor is there. */
 export async function plugNetworks(
   networks: NetworkStore,
   config: ContainerConfig,
   endpoints: readonly Endpoint[],
-  folder: string,
+  wiring: Wiring,
 ): Promise<void> {
   for (const [at, endpoint] of endpoints.entries()) {
-    await networks.plug(endpoint, guestOf(config, folder, at));
+    await networks.plug(endpoint, guestOf(config, wiring, at));
   }
 }
 
@@ -62,24 +69,30 @@ export async function plugNetworks(
 export async function rejoinNetworks(
   networks: NetworkStore,
   config: ContainerConfig,
-  folder: string,
+  wiring: Wiring,
 ): Promise<void> {
   for (const [at, request] of requestsOf(config).entries()) {
-    const { endpoint, known } = await networks.rejoin(request, guestOf(config, folder, at));
+    const { endpoint, known } = await networks.rejoin(request, guestOf(config, wiring, at));
     if (at === 0 && !known) await publishPorts(networks, endpoint, config);
   }
 }
 
-function requestsOf({ id, name, networks }: ContainerConfig): EndpointRequest[] {
+function requestsOf({ id, name, networks, egress }: ContainerConfig): EndpointRequest[] {
   return networks.map(({ name: network, ...asked }) => ({
     network,
     container: { id, name },
+    ...(egress && { egress }),
     ...asked,
   }));
 }
 
-function guestOf({ id, egress, hostAccess }: ContainerConfig, folder: string, at: number) {
-  return { id, socket: join(folder, nicSocket(at)), egress, hostAccess };
+function guestOf(
+  { id, egress, hostAccess }: ContainerConfig,
+  { folder, wire }: Wiring,
+  at: number,
+) {
+  const datagram = wire === "datagram";
+  return { id, socket: join(folder, nicSocket(at)), datagram, egress, hostAccess };
 }
 
 async function publishPorts(

@@ -65,6 +65,6 @@ function planNic({ kind, mac }: Nic): VmPlan["nics"][number] {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(mac)) {
     throw new CtrError("usage", `cannot add a network device: "${mac}" is not a MAC address`);
   }
-  if (kind !== "user") return { kind, mac };
-  throw new CtrError("unsupported", "cannot add a network device: the user network is QEMU's");
+  if (kind === "stream" || kind === "nat" || kind === "vmnet") return { kind, mac };
+  throw new CtrError("unsupported", `cannot add a network device of kind ${kind}: it is QEMU's`);
 }

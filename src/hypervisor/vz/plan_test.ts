@@ -43,7 +43,7 @@ Deno.test("planVm()", async (t) => {
     ["what is no MAC address", { nics: [{ kind: "nat", mac: "nope" }] }, /not a MAC address/],
     ["QEMU's user network", {
       nics: [{ kind: "user", mac: "02:00:00:00:00:01" }],
-    }, /is QEMU's/],
+    }, /of kind user: it is QEMU's/],
   ];
   for (const [name, changes, message] of refused) {
     await t.step(`refuses ${name}`, () => {
