@@ -37,7 +37,8 @@ export function readDirectives(lines: readonly string[], file: string): Directiv
   return { syntax: found.get("syntax"), escape, check };
 }
 
-function readCheck(
+/** `skip=RuleA,RuleB;experimental=all;error=true`. @param fail Makes the error that is thrown. */
+export function readCheck(
   text: string,
   fail: (fact: string, hint?: string) => Error,
 ): CheckDirective {

@@ -6,7 +6,7 @@ export interface ExpandOptions {
   readonly lookup: Lookup;
   /** The file's escape character. */
   readonly escape?: "\\" | "`";
-  /** Told of every variable that is not set. */
+  /** Told of every variable that is not set and for which nothing else is given (`:-`, `:+`, `:?`). */
   readonly onUnset?: (name: string) => void;
 }
 
@@ -194,7 +194,7 @@ class Lexer {
     }
     const pattern = modifier === "#" || modifier === "%";
     const word = this.#until("}", pattern).text;
-    const value = this.#value(name);
+    const value = this.#value(name, pattern);
     if (value === undefined && this.#mode.keepUnset) return `\${${name}${written}${word}}`;
     const missing = value === undefined || (colon && value === "");
     switch (modifier) {
@@ -238,9 +238,9 @@ class Lexer {
     return name;
   }
 
-  #value(name: string): string | undefined {
+  #value(name: string, needed = true): string | undefined {
     const value = this.#mode.lookup(name);
-    if (value === undefined) this.#mode.onUnset?.(name);
+    if (value === undefined && needed) this.#mode.onUnset?.(name);
     return value;
   }
 

@@ -19,7 +19,7 @@ export interface Glob {
 
 /** True for what must be looked for; else the text is the path itself. */
 export function hasGlob(pattern: string): boolean {
-  return /^(?:[^\\*?[]|\\[\s\S]?)*[*?[]/.test(pattern);
+  return /^(?:[^\\*?[]|\\[\s\S])*[*?[]/.test(pattern);
 }
 
 /**

@@ -17,3 +17,8 @@ export { compileGlob, hasGlob } from "./glob.ts";
 export type { Glob } from "./glob.ts";
 export { compileIgnore, parseIgnoreFile } from "./ignore.ts";
 export type { IgnoreMatcher } from "./ignore.ts";
+export { lint } from "./lint/lint.ts";
+export type { LintOptions, LintResult } from "./lint/lint.ts";
+export { outline, targets } from "./outline.ts";
+export type { Outline, TargetDescription } from "./outline.ts";
+export { globalVariables, PLATFORM_ARGS, PROXY_ARGS } from "./scope.ts";

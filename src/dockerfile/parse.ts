@@ -8,6 +8,7 @@ import type { ArgInstruction, Dockerfile, Oddity, Stage, StageInstruction } from
 
 /** A Dockerfile of more bytes than this is none. */
 const MOST_LENGTH = 4 * 1024 * 1024;
+const MOST_STAGES = 1000;
 
 /**
  * Reads a Dockerfile.
@@ -20,11 +21,16 @@ export function parseDockerfile(source: string, { name }: { readonly name: strin
     throw new CtrError("too-large", `cannot build "${name}": it is longer than 4 MiB`);
   }
   const directives = readDirectives(physicalLines(source), name);
+  checkFrontend(directives.syntax, name);
   const oddities: Oddity[] = [];
   const globalArgs: ArgInstruction[] = [];
   const stages: (Stage & { instructions: StageInstruction[] })[] = [];
   for (const statement of statements(source, name, directives.escape, oddities)) {
     if (statement.keyword === "FROM") {
+      if (stages.length === MOST_STAGES) {
+        const fact = `it has more than ${MOST_STAGES} stages`;
+        throw new DockerfileError(name, statement.range, fact, { code: "too-large" });
+      }
       stages.push({ ...readFrom(statement), index: stages.length, instructions: [] });
       continue;
     }
@@ -45,6 +51,20 @@ export function parseDockerfile(source: string, { name }: { readonly name: strin
     throw new DockerfileError(name, { start, end: start }, fact);
   }
   return { name, source, directives, globalArgs, stages, oddities };
+}
+
+/** A file for another frontend would be misread. */
+function checkFrontend(syntax: string | undefined, name: string): void {
+  if (syntax === undefined) return;
+  const [reference = ""] = syntax.split(/[\s@]/);
+  if (/dockerfile/i.test(reference.split("/").at(-1) ?? "")) return;
+  const start = { line: 1, column: 1 };
+  throw new DockerfileError(
+    name,
+    { start, end: start },
+    `it is for the frontend "${syntax}", and ctr reads Dockerfiles alone`,
+    { code: "unsupported", hint: "take away # syntax= if it is a Dockerfile" },
+  );
 }
 
 /**
