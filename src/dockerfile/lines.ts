@@ -68,7 +68,7 @@ export class LineReader {
 
   /** With what ends it. */
   read(): string | undefined {
-    return this.#lines[this.#next++];
+    return this.atEnd ? undefined : this.#lines[this.#next++];
   }
 
   /** The lines `first` to `last`, both included, as they stand in the file. */

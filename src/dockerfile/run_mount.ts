@@ -145,7 +145,7 @@ class Fields {
   target(): string {
     const target = this.text("target");
     if (target !== undefined) return target;
-    throw this.bad("it has no target", "for example: target=/root/.cache");
+    throw this.bad("it has no target", "for example: target=/var/cache/apt");
   }
 
   boolean(key: string): boolean | undefined {
