@@ -45,8 +45,12 @@ export const EgressSpec = z.strictObject({
 });
 export type EgressSpec = z.output<typeof EgressSpec>;
 
+/** `bridge`: a bridge of the host's kernel (Linux, root). */
+const driver = z.enum(["user", "bridge"]);
+
 export const CreateNetworkRequest = z.strictObject({
   name: z.string(),
+  driver: driver.default("user"),
   /** CIDR, or `none`. Absent: one that is free. */
   ipv4Subnet: z.string().optional(),
   ipv6Subnet: z.string().optional(),
@@ -67,6 +71,7 @@ export const Network = z.strictObject({
     creationDate: z.iso.datetime(),
     /** `hostOnly`: it leads nowhere. */
     mode: z.enum(["nat", "hostOnly"]),
+    driver,
     ipv4Subnet: z.string().optional(),
     ipv6Subnet: z.string().optional(),
     mtu: z.int(),

@@ -32,7 +32,7 @@ function createCommand(app: App): Command {
     .option("--label <key=value>", "set a label", repeated)
     .option("-o, --option <key=value>", "mtu=1280 to 65535", repeated)
     .addOption(new Option("--opt <key=value>").argParser(repeated).hideHelp())
-    .addOption(new Option("-d, --driver <name>").hideHelp())
+    .option("-d, --driver <name>", "user, or bridge: one of the kernel's (Linux, root)", "user")
     .addOption(new Option("--ipv6").hideHelp()) // it has both families anyway
     .action(async (name: string, flags: object) =>
       (await actions()).create(app, name, flags as never)

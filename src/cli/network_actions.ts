@@ -21,23 +21,26 @@ interface CreateFlags extends EgressFlags {
   readonly label?: readonly string[];
   readonly option?: readonly string[];
   readonly opt?: readonly string[];
-  readonly driver?: string;
+  readonly driver: string;
 }
 
-/** Docker's and Podman's `bridge` is a kernel's, which would be another thing than what is made here. */
-const DRIVERS = ["user", "default"];
+const DRIVERS: Readonly<Record<string, "user" | "bridge">> = {
+  user: "user",
+  default: "user",
+  bridge: "bridge",
+};
 
 /** Makes a network and prints its name. */
 export async function create(app: App, name: string, flags: CreateFlags): Promise<void> {
-  if (flags.driver !== undefined && !DRIVERS.includes(flags.driver)) {
-    throw usage(`cannot use --driver "${flags.driver}": this version of ctr has only "user"`);
-  }
+  const driver = DRIVERS[flags.driver];
+  if (!driver) throw usage(`cannot use --driver "${flags.driver}": want user or bridge`);
   const { mtu, ...options } = pairs("--option", [...flags.option ?? [], ...flags.opt ?? []]);
   const unknown = Object.keys(options)[0];
   if (unknown !== undefined) throw usage(`cannot use --option "${unknown}": there is only mtu`);
   const rules = egress(flags);
   const request = {
     name,
+    ...(driver === "bridge" && { driver }),
     ...(flags.subnet !== undefined && { ipv4Subnet: flags.subnet }),
     ...(flags.subnetV6 !== undefined && { ipv6Subnet: flags.subnetV6 }),
     ...(mtu !== undefined && { mtu: settings.count("--option mtu", mtu, 1280, 65_535) }),

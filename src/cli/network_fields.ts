@@ -9,7 +9,8 @@ export function networkFilters(): Filters<Network> {
     name: (each, value) => each.id.includes(value),
     id: (each, value) => each.id.startsWith(value),
     label: (each, value) => hasLabel(each.configuration.labels, value),
-    driver: (_each, value) => oneOf("driver", value, ["user", "bridge"]) === "user",
+    driver: (each, value) =>
+      oneOf("driver", value, ["user", "bridge"]) === each.configuration.driver,
     type: (each, value) =>
       (each.id === BUILT_IN) === (oneOf("type", value, ["builtin", "custom"]) === "builtin"),
     dangling: (each, value) =>
@@ -20,14 +21,14 @@ export function networkFilters(): Filters<Network> {
 
 /** Docker's names, for templates. */
 export function networkFields({ id, configuration, status }: Network): Record<string, unknown> {
-  const { labels, options, mode, creationDate, ipv4Subnet, ipv6Subnet } = configuration;
+  const { labels, options, mode, driver, creationDate, ipv4Subnet, ipv6Subnet } = configuration;
   const range = (subnet: string | undefined, gateway: string | undefined) =>
     subnet === undefined ? [] : [{ Subnet: subnet, Gateway: gateway ?? "" }];
   return {
     ID: id,
     Id: id,
     Name: id,
-    Driver: "user",
+    Driver: driver,
     Scope: "local",
     Created: creationDate,
     CreatedAt: creationDate,

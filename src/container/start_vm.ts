@@ -74,7 +74,9 @@ async function start(
     upper: folders.upper,
     disks: mounts.disks,
     shares: mounts.shares,
-    nics: endpoints.map(({ mac }) => ({ kind: "stream", mac })),
+    nics: endpoints.map(({ mac, tap }) =>
+      tap === undefined ? { kind: "stream", mac } : { kind: "tap", mac, name: tap }
+    ),
     cpus: config.cpus,
     memoryBytes: config.memoryBytes,
     kernel: config.kernel,

@@ -8,7 +8,8 @@ export async function describeNetwork(
   usedBy: readonly string[],
 ): Promise<Network> {
   const config = networks.get(name);
-  const { ipv4, ipv6, egress, internal, hostAccess, mtu, labels, options, createdAt } = config;
+  const { driver, ipv4, ipv6, egress, internal, hostAccess, mtu, labels, options, createdAt } =
+    config;
   const running = await networks.status(name);
   const plan = new AddressPlan(config);
   const gateway = (family: 4 | 6) => plan.gateway(family)?.replace(/\/\d+$/, "");
@@ -18,6 +19,7 @@ export async function describeNetwork(
     configuration: {
       name,
       creationDate: createdAt,
+      driver,
       mode: internal ? "hostOnly" : "nat",
       ...(ipv4 && { ipv4Subnet: ipv4 }),
       ...(ipv6 && { ipv6Subnet: ipv6 }),

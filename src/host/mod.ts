@@ -23,6 +23,7 @@ export {
   kernelRelease,
   tscKhz,
 } from "./facts.ts";
+export { bridgeObstacle, forwardsPackets, interfaceNames, systemPath } from "./kernel_network.ts";
 export { cloneFile } from "./clone_file.ts";
 export { HeldFolder } from "./held_folder.ts";
 export { watchFolder } from "./watch_folder.ts";

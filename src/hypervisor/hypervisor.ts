@@ -54,6 +54,8 @@ export type Nic =
    * as long as the connection is open.
    */
   | { readonly kind: "stream"; readonly mac: string }
+  /** Linux, root: an interface of the host, made with the VM and gone with it; down until somebody sets it up. */
+  | { readonly kind: "tap"; readonly mac: string; readonly name: string }
   /** macOS: its own NAT, isolated from other guests; addresses by DHCP. */
   | { readonly kind: "nat"; readonly mac: string }
   /** macOS 26: a network of vmnet. VMs on one network live in one process. */

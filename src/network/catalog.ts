@@ -6,6 +6,7 @@ import {
   DEFAULT_NETWORK,
   MTU,
 } from "./create_network.ts";
+import { BRIDGE_MTU, checkBridge } from "./kernel_bridge.ts";
 import type { NetworkRecords } from "./records.ts";
 import { chooseRanges, hostRanges } from "./subnets.ts";
 import type { NetworkConfig } from "./types.ts";
@@ -38,7 +39,7 @@ export class NetworkCatalog {
     });
   }
 
-  /** @throws {CtrError} `usage`, `exists`, `conflict` for a range that another has. */
+  /** @throws {CtrError} `usage`, `exists`, `conflict` for a range that another has; `unsupported` for a bridge. */
   create(request: CreateNetwork): NetworkConfig {
     const { name, labels = {}, options = {} } = request;
     checkCreate(request);
@@ -46,7 +47,9 @@ export class NetworkCatalog {
     if (this.#records.get(name)) {
       throw new CtrError("exists", `cannot make network "${name}": there is one of that name`);
     }
-    return this.#insert({ ...request, mtu: request.mtu ?? MTU, labels, options });
+    if (request.driver === "bridge") checkBridge(name);
+    const mtu = request.driver === "bridge" ? BRIDGE_MTU : MTU;
+    return this.#insert({ ...request, mtu: request.mtu ?? mtu, labels, options });
   }
 
   #insert(
@@ -56,7 +59,7 @@ export class NetworkCatalog {
     const config: NetworkConfig = {
       name,
       createdAt: new Date().toISOString(),
-      driver: "user",
+      driver: request.driver ?? "user",
       ...chooseRanges(request, this.#records.all(), hostRanges()),
       mtu,
       internal: request.internal ?? false,

@@ -1,6 +1,6 @@
 import { CtrError } from "../core/mod.ts";
 import { checkEgress } from "./egress.ts";
-import type { Egress } from "./types.ts";
+import type { Egress, NetworkConfig } from "./types.ts";
 
 export const DEFAULT_NETWORK = "default";
 /** Tools that know Docker ask for this one. */
@@ -12,6 +12,7 @@ const RESERVED = new Set(["none", "host", "bridge"]);
 
 export interface CreateNetwork {
   readonly name: string;
+  readonly driver?: NetworkConfig["driver"] | undefined;
   /** CIDR, or `none`. */
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;

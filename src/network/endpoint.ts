@@ -1,5 +1,7 @@
 import { CtrError } from "../core/mod.ts";
+import { forwardsPackets } from "../host/mod.ts";
 import { parseAddress } from "./cidr.ts";
+import { guestTap } from "./kernel_bridge.ts";
 import { type AddressPlan, macAt } from "./plan.ts";
 import type { Endpoint, EndpointRequest, NetworkConfig } from "./types.ts";
 
@@ -31,9 +33,10 @@ export function endpointAt(
   config: NetworkConfig,
   plan: AddressPlan,
   place: bigint,
+  home: string,
 ): Endpoint {
   const { name, id } = request.container;
-  const gateways = [plan.gateway(4), plan.gateway(6)].map((each) => each && withoutPrefix(each));
+  const gateways = waysOut(request, config, plan);
   const aliases = request.aliases ?? [];
   const plain = [name, ...aliases, id.slice(0, 12)];
   return {
@@ -42,11 +45,30 @@ export function endpointAt(
     addresses: plan.addresses(place, request),
     ...(gateways[0] && { gateway4: gateways[0] }),
     ...(gateways[1] && { gateway6: gateways[1] }),
-    nameservers: gateways.flatMap((each) => each ?? []),
+    nameservers: config.driver === "bridge" ? plan.host() : gateways.flatMap((each) => each ?? []),
     mtu: request.mtu ?? config.mtu,
     names: [...plain, ...plain.flatMap((each) => longNames(each, config.name))],
     host: config.hostAccess && !config.internal ? plan.host() : [],
+    ...(config.driver === "bridge" && { tap: guestTap(home, config.name, id) }),
   };
+}
+
+/**
+ * The gateways of both families. Out of a bridge it is the kernel itself where it may judge and does pass
+ * packets on; otherwise netd's own gateway, which carries them by the host's sockets.
+ */
+function waysOut(
+  { egress }: EndpointRequest,
+  config: NetworkConfig,
+  plan: AddressPlan,
+): (string | undefined)[] {
+  const judged = config.internal ||
+    [config.egress, egress].some((rules) => rules?.default === "deny");
+  return ([4, 6] as const).map((family) => {
+    const own = plan.gateway(family);
+    const kernel = config.driver === "user" || (!judged && forwardsPackets(family));
+    return own && (kernel ? withoutPrefix(own) : plan.hostOf(family));
+  });
 }
 
 function longNames(name: string, network: string): string[] {

@@ -19,6 +19,7 @@ export const PortStatus = z.object({
   mac: z.string(),
   addresses: z.array(z.string()),
   socket: z.string(),
+  tap: z.string().optional(),
   connected: z.boolean(),
   receivedBytes: z.number(),
   sentBytes: z.number(),
@@ -62,6 +63,16 @@ export const Message = z.union([
   z.object({ event: z.string(), with: z.unknown().optional() }),
 ]);
 
+/** The kernel's part of a network, as `netd/network/config.go` reads it. */
+export interface NetdBridge {
+  readonly name: string;
+  readonly tap: string;
+  readonly mac: string;
+  /** CIDR; one of the two may be missing. */
+  readonly ipv4?: string;
+  readonly ipv6?: string;
+}
+
 /** What `port.add` takes. */
 export interface NetdPort {
   readonly id: string;
@@ -70,6 +81,8 @@ export interface NetdPort {
   /** That the guest's monitor listens at. */
   readonly socket: string;
   readonly datagram?: boolean;
+  /** What the monitor makes instead, where the network is a bridge. */
+  readonly tap?: string | undefined;
   readonly names: readonly string[];
   readonly egress?: z.input<typeof Rules> | undefined;
   /** Keeps it from this host where its network does not. */

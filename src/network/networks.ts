@@ -2,16 +2,22 @@ import { join } from "node:path";
 import { CtrError, type Log } from "../core/mod.ts";
 import { NetworkCatalog } from "./catalog.ts";
 import { type CreateNetwork, DEFAULT_NETWORK } from "./create_network.ts";
-import { endpointAt, renamed, wantedPlace, withoutPrefix } from "./endpoint.ts";
+import { endpointAt, renamed, wantedPlace } from "./endpoint.ts";
 import { HostResolver } from "./host_resolver.ts";
 import { choosePlace } from "./leases.ts";
 import type { Denial, NetdStatus } from "./netd_protocol.ts";
 import { AddressPlan } from "./plan.ts";
 import { NetworkProcess } from "./process.ts";
-import { bracketed, portOf } from "./port.ts";
+import { portOf } from "./port.ts";
 import type { NetworkRecords } from "./records.ts";
-import { byContainerPort, publishAddresses, publishedAt, publishError } from "./publish.ts";
-import { findStrangers } from "./strangers.ts";
+import {
+  byContainerPort,
+  publishAddresses,
+  publishedAt,
+  publishError,
+  publishRequest,
+} from "./publish.ts";
+import { findStrangers, leftBridges, removeFolder, type Stranger } from "./strangers.ts";
 import type {
   Endpoint,
   EndpointRequest,
@@ -115,7 +121,7 @@ export class Networks {
     const place = choosePlace({ network: config.name, name, wanted }, plan, leases, held);
     const own = leases.find((lease) => lease.name === name);
     if (own?.place !== place) this.#options.records.lease(config.name, name, place);
-    const endpoint = endpointAt(request, config, plan, place);
+    const endpoint = endpointAt(request, config, plan, place, this.#options.home);
     this.#plugged.set(key, { network: config.name, place, name, endpoint });
     try {
       await running;
@@ -143,23 +149,12 @@ export class Networks {
     containerId: string,
     port: PublishedPort,
   ): Promise<{ readonly id: string; readonly hostPort: number }> {
-    const { protocol, hostAddress, hostPort, containerPort, proxyProtocol } = port;
-    const host = bracketed(hostAddress);
-    const six = hostAddress.includes(":");
-    const guest = endpoint.addresses.map(withoutPrefix)
-      .toSorted((a) => a.includes(":") === six ? -1 : 1)[0]!;
-    const id = `${containerId}/${host}:${hostPort}/${containerPort}/${protocol}`;
+    const request = publishRequest(endpoint, containerId, port);
     try {
-      const at = await this.process(endpoint.network).publish({
-        id,
-        network: protocol,
-        host: `${host}:${hostPort}`,
-        guest: `${bracketed(guest)}:${containerPort}`,
-        ...(proxyProtocol && { proxyProtocol }),
-      });
-      return { id, hostPort: Number(at.slice(at.lastIndexOf(":") + 1)) };
+      const at = await this.process(endpoint.network).publish(request);
+      return { id: request.id, hostPort: Number(at.slice(at.lastIndexOf(":") + 1)) };
     } catch (error) {
-      throw publishError(error, port, () => this.#holderOf(hostPort, protocol));
+      throw publishError(error, port, () => this.#holderOf(port.hostPort, port.protocol));
     }
   }
 
@@ -281,15 +276,19 @@ export class Networks {
       for (const { id } of status.ports) if (gone(id)) await client.removePort(id);
     }
     this.#found.clear();
+    for (const { end } of this.#leftBridges()) await end();
   }
 
-  /** Sentences about processes and folders that no network has. */
+  /** What no network has. */
   async problems(): Promise<{ readonly text: string; readonly repair: () => Promise<void> }[]> {
     const names = this.#options.records.all().map(({ name }) => name);
-    return (await findStrangers(this.#folder(""), names)).map(({ name, end }) => ({
-      text: `network "${name}": its process or folder is left and nobody knows it`,
-      repair: end,
-    }));
+    return [...await findStrangers(this.#folder(""), names), ...this.#leftBridges()]
+      .map(({ text, end }) => ({ text, repair: end }));
+  }
+
+  #leftBridges(): Stranger[] {
+    const running = [...this.#processes].filter(([, { pid }]) => pid !== undefined);
+    return leftBridges(this.#options.home, running.map(([name]) => name));
   }
 
   /** Who is in a network now. */
@@ -325,6 +324,7 @@ export class Networks {
     const found = this.#processes.get(network);
     if (found) return found;
     const made = new NetworkProcess({
+      home: this.#options.home,
       folder: this.#folder(network),
       config: this.get(network),
       log: this.#options.log,
@@ -342,10 +342,4 @@ export class Networks {
 
 function keyOf(network: string, containerId: string): string {
   return `${network}\n${containerId}`;
-}
-
-async function removeFolder(path: string): Promise<void> {
-  await Deno.remove(path, { recursive: true }).catch((error) => {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  });
 }

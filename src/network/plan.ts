@@ -28,6 +28,17 @@ export class AddressPlan {
     );
   }
 
+  /** That of one family. */
+  hostOf(family: 4 | 6): string | undefined {
+    return this.host().find((address) => address.includes(":") === (family === 6));
+  }
+
+  /** The same with the length of the prefix. */
+  hostCidr(family: 4 | 6): string | undefined {
+    const prefix = this.#ranges.find((range) => range.family === family)?.prefix;
+    return prefix === undefined ? undefined : `${this.hostOf(family)}/${prefix}`;
+  }
+
   /** Places that guests may have: behind the gateway, before the host's and the broadcast address. */
   get places(): { readonly first: bigint; readonly last: bigint } {
     const least = this.#ranges.reduce(

@@ -16,6 +16,7 @@ export function portOf(endpoint: Endpoint, guest: PluggedGuest): NetdPort {
     addresses: endpoint.addresses.map(withoutPrefix),
     socket,
     ...(datagram && { datagram: true }),
+    ...(endpoint.tap && { tap: endpoint.tap }),
     names: endpoint.names,
     ...(egress && { egress: { ...egress, allow: [...egress.allow] } }),
     ...(!hostAccess && { noHostAccess: true }),

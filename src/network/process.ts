@@ -3,13 +3,20 @@ import { CtrError, type Log, writeFileAtomic } from "../core/mod.ts";
 import {
   type Daemon,
   daemonGone,
-  findAsset,
   findDaemon,
-  hostArchitecture,
   killDaemon,
   startDaemon,
+  systemPath,
 } from "../host/mod.ts";
+import {
+  bridgeName,
+  bridgeOf,
+  bridgesOfHome,
+  checkBridge,
+  removeBridges,
+} from "./kernel_bridge.ts";
 import { NetdClient } from "./netd_client.ts";
+import { netdProgram } from "./netd_program.ts";
 import type { Denial, NetdPort, NetdPublished, NetdStatus } from "./netd_protocol.ts";
 import { AddressPlan } from "./plan.ts";
 import type { NetworkConfig } from "./types.ts";
@@ -24,6 +31,8 @@ const RESTART_MS = [0, 100, 500, 1000] as const;
 export interface ProcessParts {
   /** The network's own. */
   readonly folder: string;
+  /** It is in the names of what the kernel keeps for a bridge. */
+  readonly home: string;
   readonly config: NetworkConfig;
   readonly log: Log;
   readonly onDenied: (denial: Denial) => void;
@@ -145,8 +154,17 @@ export class NetworkProcess {
       await daemonGone(daemon, END_MS).catch(() => killDaemon(daemon, END_MS));
     }
     this.#daemon = undefined;
+    await this.#removeBridge();
     await clear(this.#parts.folder);
     this.#released = false;
+  }
+
+  /** A process that was killed has left it. */
+  async #removeBridge(): Promise<void> {
+    const { config, home } = this.#parts;
+    const name = bridgeName(home, config.name);
+    if (config.driver !== "bridge" || !bridgesOfHome(home).includes(name)) return;
+    await removeBridges([name]);
   }
 
   /** Lets go of it, for an engine that ends while it lives on. */
@@ -157,28 +175,23 @@ export class NetworkProcess {
   }
 
   async #start(): Promise<NetdClient> {
-    const { folder, config, resolvConf } = this.#parts;
+    const { folder, config, resolvConf, home } = this.#parts;
     const found = await findDaemon(folder, DAEMON);
     if (found) return await this.#connect(found);
-    const command = await findAsset({
-      kind: "netd",
-      architecture: hostArchitecture() === "arm64" ? "arm64" : "x86_64",
-      name: "netd",
-      built: "netd",
-      purpose: "run a network",
-    });
+    if (config.driver === "bridge") checkBridge(config.name);
+    const command = await netdProgram();
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
     await clear(folder);
     await writeFileAtomic(
       join(folder, "netd.json"),
-      JSON.stringify(netdConfig(config, resolvConf)),
+      JSON.stringify(netdConfig(config, resolvConf, home)),
     );
     const daemon = await startDaemon({
       folder,
       name: DAEMON,
       command,
       args: ["netd.json", SOCKET],
-      env: { PATH: Deno.env.get("PATH") ?? "", GOGC: "50" },
+      env: { PATH: systemPath(), GOGC: "50" },
     });
     return await this.#connect(daemon);
   }
@@ -246,13 +259,15 @@ async function clear(folder: string): Promise<void> {
 }
 
 /** As `netd/network/config.go` reads it. */
-function netdConfig(config: NetworkConfig, resolvConf: string) {
+function netdConfig(config: NetworkConfig, resolvConf: string, home: string) {
   const plan = new AddressPlan(config);
+  const bridged = config.driver === "bridge";
   return {
     name: config.name,
     mac: GATEWAY_MAC,
-    ...(config.ipv4 && { ipv4: plan.gateway(4) }),
-    ...(config.ipv6 && { ipv6: plan.gateway(6) }),
+    ...(config.ipv4 && { ipv4: bridged ? plan.hostCidr(4) : plan.gateway(4) }),
+    ...(config.ipv6 && { ipv6: bridged ? plan.hostCidr(6) : plan.gateway(6) }),
+    ...(bridged && { bridge: bridgeOf(config, home) }),
     mtu: config.mtu,
     internal: config.internal,
     ...(config.hostAccess && !config.internal && { host: plan.host() }),

@@ -1,12 +1,33 @@
 import { CtrError } from "../core/mod.ts";
+import { withoutPrefix } from "./endpoint.ts";
 import type { NetdPublished } from "./netd_protocol.ts";
-import type { PublishedAt, PublishedPort } from "./types.ts";
+import { bracketed } from "./port.ts";
+import type { Endpoint, PublishedAt, PublishedPort } from "./types.ts";
 
 /** `localhost` has two addresses; `all` is every one of this host. */
 export function publishAddresses(asked: string): readonly string[] {
   if (asked === "localhost") return ["127.0.0.1", "::1"];
   if (asked === "all") return ["0.0.0.0", "::"];
   return [asked];
+}
+
+/** What the network's process is asked: for the guest's address of the same family, if it has one. */
+export function publishRequest(
+  endpoint: Endpoint,
+  containerId: string,
+  { protocol, hostAddress, hostPort, containerPort, proxyProtocol }: PublishedPort,
+): NetdPublished {
+  const host = bracketed(hostAddress);
+  const six = hostAddress.includes(":");
+  const guest = endpoint.addresses.map(withoutPrefix)
+    .toSorted((a) => a.includes(":") === six ? -1 : 1)[0]!;
+  return {
+    id: `${containerId}/${host}:${hostPort}/${containerPort}/${protocol}`,
+    network: protocol,
+    host: `${host}:${hostPort}`,
+    guest: `${bracketed(guest)}:${containerPort}`,
+    ...(proxyProtocol && { proxyProtocol }),
+  };
 }
 
 /** What people are told. @param holder The container of ours that has the port. */

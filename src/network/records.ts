@@ -22,7 +22,7 @@ const MIGRATIONS: readonly string[] = [
 const Config = z.object({
   name: z.string(),
   createdAt: z.iso.datetime(),
-  driver: z.literal("user"),
+  driver: z.enum(["user", "bridge"]),
   ipv4: z.string().optional(),
   ipv6: z.string().optional(),
   mtu: z.int(),

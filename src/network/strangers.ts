@@ -1,16 +1,27 @@
 import { join } from "node:path";
 import { findDaemon, killDaemon } from "../host/mod.ts";
+import { bridgeName, bridgesOfHome, removeBridges } from "./kernel_bridge.ts";
 
 const END_MS = 5000;
 
-/** A folder of a network that nobody knows, perhaps with a process that lives. */
+/** What is left of a network, and nobody knows it. */
 export interface Stranger {
-  readonly name: string;
-  /** Ends the process and removes the folder. */
+  /** A sentence about it. */
+  readonly text: string;
+  /** Ends and removes it. */
   readonly end: () => Promise<void>;
 }
 
-/** @param folder With a folder for each network. @param known Names of networks. */
+/** Bridges of the kernel's. @param running Names of the networks whose process lives. */
+export function leftBridges(home: string, running: readonly string[]): Stranger[] {
+  const needed = new Set(running.map((network) => bridgeName(home, network)));
+  return bridgesOfHome(home).filter((name) => !needed.has(name)).map((name) => ({
+    text: `bridge "${name}": it is left of a network that does not run`,
+    end: () => removeBridges([name]),
+  }));
+}
+
+/** Folders of networks, perhaps with a process that lives. @param folder With a folder for each network. @param known Names of networks. */
 export async function findStrangers(
   folder: string,
   known: readonly string[],
@@ -18,7 +29,11 @@ export async function findStrangers(
   const found: Stranger[] = [];
   try {
     for await (const { name } of Deno.readDir(folder)) {
-      if (!known.includes(name)) found.push({ name, end: () => end(join(folder, name)) });
+      if (known.includes(name)) continue;
+      found.push({
+        text: `network "${name}": its process or folder is left and nobody knows it`,
+        end: () => end(join(folder, name)),
+      });
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -29,5 +44,11 @@ export async function findStrangers(
 async function end(folder: string): Promise<void> {
   const daemon = await findDaemon(folder, "netd");
   if (daemon) await killDaemon(daemon, END_MS);
-  await Deno.remove(folder, { recursive: true });
+  await removeFolder(folder);
+}
+
+export async function removeFolder(path: string): Promise<void> {
+  await Deno.remove(path, { recursive: true }).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
 }

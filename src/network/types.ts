@@ -3,8 +3,11 @@ export interface NetworkConfig {
   readonly name: string;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** `user`: a switch and a gateway in a process of their own, by the host's sockets. */
-  readonly driver: "user";
+  /**
+   * `user`: a switch and a gateway in a process of their own, by the host's sockets. `bridge`: a bridge of
+   * the kernel, and that process beside it.
+   */
+  readonly driver: "user" | "bridge";
   /** CIDR; one of the two may be missing. */
   readonly ipv4?: string | undefined;
   readonly ipv6?: string | undefined;
@@ -55,6 +58,8 @@ export interface Endpoint {
   readonly names: readonly string[];
   /** By which it reaches the host's loopback. */
   readonly host: readonly string[];
+  /** The interface of the host that its monitor makes, where the network is a bridge. */
+  readonly tap?: string | undefined;
 }
 
 /** A container's VM at its place. */

@@ -172,10 +172,23 @@ function nic(nic: Nic, at: number): string[] {
   if (nic.kind === "nat" || nic.kind === "vmnet") {
     throw new CtrError("unsupported", `cannot add a network device of ${nic.kind}: it needs macOS`);
   }
-  const backend = nic.kind === "user"
-    ? `user,id=nic${at}`
-    : `stream,id=nic${at},server=on,addr.type=unix,addr.path=${nicSocket(at)}`;
-  return ["-netdev", backend, "-device", `virtio-net-device,netdev=nic${at},mac=${nic.mac}`];
+  return [
+    "-netdev",
+    backend(nic, `nic${at}`, at),
+    "-device",
+    `virtio-net-device,netdev=nic${at},mac=${nic.mac}`,
+  ];
+}
+
+function backend(nic: Nic, id: string, at: number): string {
+  if (nic.kind === "user") return `user,id=${id}`;
+  if (nic.kind !== "tap") {
+    return `stream,id=${id},server=on,addr.type=unix,addr.path=${nicSocket(at)}`;
+  }
+  if (!/^[a-z0-9]{1,15}$/.test(nic.name)) {
+    throw new CtrError("usage", `cannot add a network device: "${nic.name}" is no name of a tap`);
+  }
+  return `tap,id=${id},ifname=${nic.name},script=no,downscript=no`;
 }
 
 /**
