@@ -62,3 +62,11 @@ export type LayerContent =
     /** Seconds since 1970. Undefined: as they are. */
     readonly latestMtime: number | undefined;
   };
+
+/** A file whose digest is wanted. */
+export interface DigestedFile {
+  /** For errors. */
+  readonly path: string;
+  readonly size: number;
+  readonly content: FileContent;
+}

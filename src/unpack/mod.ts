@@ -8,9 +8,19 @@ export type { CompareOptions, TreeChange } from "./compare_trees.ts";
 export { unpackLayer } from "./unpack_layer.ts";
 export { mergeLayers } from "./merge_layers.ts";
 export { packDisks } from "./pack.ts";
+export { digestFiles } from "./digest_files.ts";
+export type { DigestFilesOptions } from "./digest_files.ts";
+export { DiskStack } from "./disk_stack.ts";
+export type { StackNode } from "./disk_stack.ts";
 export { makeLayer } from "./make_layer.ts";
 export type { MadeLayer, MakeLayerOptions } from "./make_layer.ts";
-export type { DiskFolder, FileContent, LayerContent, LayerEntry } from "./layer_content.ts";
+export type {
+  DigestedFile,
+  DiskFolder,
+  FileContent,
+  LayerContent,
+  LayerEntry,
+} from "./layer_content.ts";
 export { privilegedFilesOf } from "./privileged.ts";
 export { stopUnpackWorkers } from "./worker_pool.ts";
 export { setUnpackWorkerUrl } from "./worker_url.ts";

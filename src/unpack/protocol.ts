@@ -3,7 +3,7 @@
  * as much as all the rest: one decodes and counts compressed bytes, one makes the disk. Decoded bytes go
  * straight from the one to the other through `port`, in buffers that come back to be filled again.
  */
-import type { LayerContent } from "./layer_content.ts";
+import type { DigestedFile, LayerContent } from "./layer_content.ts";
 import type { Compression, IgnoredNames, PackedResult, PackWhat, UnpackLimits } from "./types.ts";
 
 export type { PackedResult } from "./types.ts";
@@ -69,7 +69,14 @@ export interface CompressJob {
   readonly port: MessagePort;
 }
 
+export interface DigestJob {
+  readonly job: "digest";
+  readonly files: readonly DigestedFile[];
+  readonly disks: readonly string[];
+}
+
 export type ToWorker =
+  | DigestJob
   | DecodeJob
   | LayerJob
   | CompressJob
@@ -106,6 +113,7 @@ export type FromWorker =
   | { readonly event: "packed"; readonly result: PackedResult }
   | { readonly event: "layered"; readonly result: Written & { readonly uncompressedBytes: number } }
   | { readonly event: "compressed"; readonly result: Compressed }
+  | { readonly event: "digested"; readonly digests: Uint8Array }
   | { readonly event: "failed"; readonly failure: Failure };
 
 /** An error on its way between threads, which would lose its class and code otherwise. */

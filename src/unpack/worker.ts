@@ -1,12 +1,13 @@
 /**
  * The worker's program: a job at a time, begun by a message and ended by `decoded`, `written`,
- * `packed`, `layered`, `compressed` or `failed`.
+ * `packed`, `layered`, `compressed`, `digested` or `failed`.
  * After a failure the main thread ends the worker, so nothing has to be put right here.
  *
  * A module of its own, because a bundle holds it as a file of its own.
  */
 /// <reference lib="deno.worker" />
 import { DecodeJobRun } from "./decode_job.ts";
+import { runDigestJob } from "./digest_job.ts";
 import { toFailure } from "./failures.ts";
 import { runCompressJob } from "./compress_job.ts";
 import { runLayerJob } from "./layer_job.ts";
@@ -50,6 +51,10 @@ async function handle(message: ToWorker): Promise<void> {
       return self.postMessage({ event: "written", result: await runWriteJob(message) });
     case "merge":
       return self.postMessage({ event: "written", result: runMergeJob(message) });
+    case "digest": {
+      const digests = runDigestJob(message);
+      return self.postMessage({ event: "digested", digests }, [digests.buffer]);
+    }
     case "layer":
       return self.postMessage({ event: "layered", result: await runLayerJob(message) });
     case "compress":
