@@ -1,0 +1,3 @@
+FROM busybox
+COPY archive.tar.gz /kept/
+ADD archive.tar /box/

@@ -1,0 +1,3 @@
+# Point: the whole context, hidden files and links included
+FROM scratch
+COPY . /context

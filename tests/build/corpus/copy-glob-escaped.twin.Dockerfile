@@ -1,0 +1,4 @@
+FROM busybox
+COPY odd /class/
+COPY odd /backslash/
+RUN rm /class/star* /backslash/list*

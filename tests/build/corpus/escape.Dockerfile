@@ -1,0 +1,9 @@
+# escape=`
+# Point: the backtick as escape; backslashes mean themselves
+# Twin
+FROM busybox
+ENV A=`
+one B=back\slash C=two` words
+LABEL path="C:\dir" money=`$A
+COPY a.txt `
+     b.txt /data/

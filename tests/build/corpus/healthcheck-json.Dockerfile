@@ -1,0 +1,3 @@
+# Point: JSON form
+FROM busybox
+HEALTHCHECK CMD ["/bin/true", "a b"]

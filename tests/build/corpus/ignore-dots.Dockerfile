@@ -1,0 +1,3 @@
+# Point: dots and slashes in patterns are cleaned up
+FROM scratch
+COPY . /context

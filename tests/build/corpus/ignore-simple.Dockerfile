@@ -1,0 +1,3 @@
+# Point: names, patterns, comments, empty lines, slashes at the ends
+FROM scratch
+COPY . /context

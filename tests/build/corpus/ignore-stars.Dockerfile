@@ -1,0 +1,3 @@
+# Point: two stars match any depth, none included
+FROM scratch
+COPY . /context

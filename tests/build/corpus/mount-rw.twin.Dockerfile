@@ -1,0 +1,2 @@
+FROM busybox
+RUN mkdir /mnt && printf 'changed\na\n' > /seen && rmdir /mnt

@@ -1,0 +1,2 @@
+FROM busybox
+RUN echo gone > /seen; touch /empty

@@ -1,0 +1,5 @@
+# Point: a step that changes nothing
+FROM busybox
+RUN true
+RUN echo nothing
+COPY a.txt /a

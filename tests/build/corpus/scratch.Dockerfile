@@ -1,0 +1,4 @@
+# Point: an image of nothing but a file
+FROM scratch
+COPY a.txt /
+CMD ["/a.txt"]

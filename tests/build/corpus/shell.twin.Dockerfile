@@ -1,0 +1,4 @@
+FROM busybox
+SHELL ["/bin/busybox", "sh", "-ec"]
+CMD ["/bin/busybox", "sh", "-ec", "echo hi"]
+ENTRYPOINT ["/bin/busybox", "sh", "-ec", "echo entry"]

@@ -1,0 +1,4 @@
+FROM busybox
+RUN echo kept > /var/file
+COPY a.txt /var/
+VOLUME /var

@@ -1,0 +1,4 @@
+# Point: both forms
+FROM busybox
+VOLUME ["/var", "/home/app"]
+VOLUME /tmp /root
