@@ -1,16 +1,9 @@
-import { CtrError } from "../core/mod.ts";
 import { makeEmptyExt4 } from "../ext4/mod.ts";
-import {
-  type Architecture,
-  bootVm,
-  named,
-  now,
-  type RunningVm,
-  type Stopwatch,
-} from "../vm/mod.ts";
+import { bootVm, named, now, type RunningVm, type Stopwatch } from "../vm/mod.ts";
 import { type Context, foldersOf } from "./context.ts";
 import { UPPER_BYTES } from "./defaults.ts";
 import { isKept } from "./files/kept_upper.ts";
+import { machineFor } from "./guest_machine.ts";
 import { startRequest } from "./guest_request.ts";
 import { HostLinks } from "./host_links.ts";
 import { attachMounts } from "./mounts/attach.ts";
@@ -55,13 +48,14 @@ async function start(
   const { config } = record;
   const { networks } = context;
   const folders = foldersOf(context.home, config.id);
-  const [endpoints, image, mounts] = await settled([
+  const [endpoints, image, mounts, machine] = await settled([
     watch.measure("network", () => joinNetworks(networks, config)),
     watch.measure(
       "image",
       () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
     ),
     attachMounts(config, context.volumes),
+    machineFor(context.hypervisor, config.platform.architecture),
     watch.measure("disk", () => prepareUpper(record, folders.upper, context.diskBytes)),
     Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 }),
   ]);
@@ -69,7 +63,7 @@ async function start(
     id: config.id,
     folder: folders.vm,
     console: folders.console,
-    architecture: architectureOf(config.platform.architecture),
+    ...machine,
     layers: image.layerDisks,
     upper: folders.upper,
     disks: mounts.disks,
@@ -140,9 +134,4 @@ async function prepareUpper(
 ): Promise<void> {
   if (record.started || await isKept(path)) return;
   await makeEmptyExt4(path, bytes, { journal: true });
-}
-
-function architectureOf(name: string): Architecture {
-  if (name === "amd64" || name === "arm64") return name;
-  throw new CtrError("unsupported", `cannot boot a VM: there is none for "${name}"`);
 }

@@ -21,6 +21,7 @@ import { openImages } from "../image/mod.ts";
 import { NetworkRecords, Networks } from "../network/mod.ts";
 import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
+import { ClockWatch } from "./clock.ts";
 import { containerRoutes } from "./container_routes.ts";
 import { openEngineLog } from "./engine_log.ts";
 import { EventLog } from "./event_log.ts";
@@ -47,8 +48,6 @@ const SWEEP_MS = 5000;
 const WATCH_FOLDERS = 16_384;
 /** Of 127.0.0.1, where the host finds containers by name. */
 const DNS_PORT = 2053;
-/** How far guests' clocks may run away. */
-const CLOCK_MS = 60_000;
 
 export interface EngineOptions {
   /** Absolute. */
@@ -204,9 +203,9 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     ],
   });
   log.info("engine began", { pid: Deno.pid, version: CTR_VERSION });
-  const clock = setInterval(() => {
+  const clock = new ClockWatch(() => {
     for (const container of containers.active()) container.setTime();
-  }, CLOCK_MS);
+  });
   const sweep = setTimeout(() => {
     images.sweep().catch((error) => log.error("sweep the image store", { error }));
   }, SWEEP_MS);
@@ -216,7 +215,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     if (stopping) return;
     stopping = true;
     idle.stop();
-    clearInterval(clock);
+    clock.close();
     clearTimeout(sweep);
     close().then(ended.resolve, ended.reject);
   }

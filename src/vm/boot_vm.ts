@@ -16,6 +16,8 @@ export interface BootRequest {
   /** The boot log. */
   readonly console: string;
   readonly architecture: Architecture;
+  /** Programs of another architecture are translated. */
+  readonly rosetta?: true;
   /** Read-only disks, lowest first. */
   readonly layers: readonly string[];
   readonly upper: string;
@@ -59,6 +61,7 @@ export async function bootVm(
     id: request.id,
     folder: request.folder,
     architecture: request.architecture,
+    rosetta: request.rosetta,
     kernel: request.kernel ?? assets.kernel,
     kernelArguments: request.kernelArguments,
     bootDisk: assets.bootDisk,

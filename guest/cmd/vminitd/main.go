@@ -15,6 +15,7 @@ import (
 	"ctr/guest/netcfg"
 	"ctr/guest/rawbench"
 	"ctr/guest/reap"
+	"ctr/guest/rosetta"
 	"ctr/guest/rpc"
 	"ctr/guest/transport"
 )
@@ -25,6 +26,7 @@ var version = "dev"
 func main() {
 	clock := &boot.Clock{}
 	var listener transport.Listener
+	reaper := reap.New()
 	steps := []boot.Step{
 		{Name: "file systems", Run: boot.MountFileSystems},
 		{Name: "listen", Run: func() (err error) {
@@ -37,13 +39,13 @@ func main() {
 		{Name: "kernel settings", Run: boot.Settings},
 		{Name: "cgroups", Run: cgroup.EnableControllers},
 		{Name: "loopback", Run: netcfg.Loopback},
+		{Name: "rosetta", Run: func() error { return rosetta.Enable(reaper) }},
 	}
 	for _, step := range steps {
 		if err := clock.Run(step.Name, step.Run); err != nil {
 			fail(err)
 		}
 	}
-	reaper := reap.New()
 	go reaper.Run()
 	server := rpc.New(version, clock.Steps, later, reaper)
 	fmt.Printf("vminitd ready %d ms\n", boot.Now()/1e6)

@@ -1,11 +1,10 @@
-import { CtrError } from "../../core/mod.ts";
 import { bootVm, type RunningVm, Stopwatch } from "../../vm/mod.ts";
 import type { Context } from "../context.ts";
 import { UPPER_BYTES } from "../defaults.ts";
+import { machineFor } from "../guest_machine.ts";
 import { startRequest } from "../guest_request.ts";
 import { guestNetwork } from "../networking/guest_network.ts";
 import { type AttachedMounts, attachMounts } from "../mounts/attach.ts";
-import type { ContainerConfig } from "../types.ts";
 import { makeKeptUpper } from "./kept_upper.ts";
 import type { FileOwner } from "./owner.ts";
 
@@ -49,7 +48,7 @@ async function boot(
     id: config.id,
     folder: folders.vm,
     console: folders.console,
-    architecture: architectureOf(config),
+    ...await machineFor(context.hypervisor, config.platform.architecture),
     layers: image.layerDisks,
     upper: folders.upper,
     disks: mounts.disks,
@@ -76,9 +75,4 @@ async function boot(
     await vm.kill();
     throw error;
   }
-}
-
-function architectureOf({ platform: { architecture } }: ContainerConfig): "amd64" | "arm64" {
-  if (architecture === "amd64" || architecture === "arm64") return architecture;
-  throw new CtrError("unsupported", `cannot boot a VM: there is none for "${architecture}"`);
 }
