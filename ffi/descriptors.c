@@ -57,7 +57,10 @@ int32_t ctrvz_close(int32_t descriptor) {
 }
 
 int32_t ctrvz_drain(int32_t descriptor) {
-    int32_t count = 0;
+    int32_t count = 0, type = 0;
+    socklen_t length = sizeof type;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &length) != 0) return -errno;
+    if (type != SOCK_DGRAM) return -EINVAL; // at its end a stream would give nothing for ever
     char byte; // the rest of a datagram is lost with it
     for (;;) {
         if (recv(descriptor, &byte, 1, MSG_DONTWAIT) >= 0) count++;

@@ -1,7 +1,6 @@
 // The runtime of blocks. Debian's does not retain the objects that a block captures; this one does.
 // Layouts: https://clang.llvm.org/docs/Block-ABI-Apple.html
 #import <Foundation/Foundation.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +17,8 @@ struct descriptor {
 
 struct block {
     void *isa;
-    _Atomic int flags; // a copy on the heap counts its owners in `reserved`
-    _Atomic int reserved;
+    int flags; // a copy on the heap counts its owners in `reserved`
+    int reserved;
     void (*invoke)(void *, ...);
     struct descriptor *descriptor;
 };
@@ -37,7 +36,7 @@ void *_Block_copy(const void *given) {
     struct block *block = (struct block *)given;
     if (block == NULL || block->flags & IS_GLOBAL) return block;
     if (block->isa == _NSConcreteMallocBlock) {
-        atomic_fetch_add(&block->reserved, 1);
+        __atomic_fetch_add(&block->reserved, 1, __ATOMIC_SEQ_CST);
         return block;
     }
     struct block *copy = malloc(block->descriptor->size);
@@ -51,7 +50,7 @@ void *_Block_copy(const void *given) {
 void _Block_release(const void *given) {
     struct block *block = (struct block *)given;
     if (block == NULL || block->isa != _NSConcreteMallocBlock) return;
-    if (atomic_fetch_sub(&block->reserved, 1) > 1) return;
+    if (__atomic_fetch_sub(&block->reserved, 1, __ATOMIC_SEQ_CST) > 1) return;
     if (block->flags & HAS_HELPERS) block->descriptor->dispose(block);
     free(block);
 }

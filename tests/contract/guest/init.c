@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <linux/vm_sockets.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <sys/reboot.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void say(const char *text) {
@@ -52,6 +56,44 @@ static void say_share(int at) {
     say(line);
 }
 
+// Sends back what comes on vsock's port 1024. A new connection ends the last, as with vminitd.
+static void echo_vsock(void) {
+    static char bytes[65536];
+    struct sockaddr_vm any = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = 1024 };
+    int listening = socket(AF_VSOCK, SOCK_STREAM, 0);
+    if (bind(listening, (struct sockaddr *)&any, sizeof any) || listen(listening, 8)) return;
+    struct pollfd watched[2] = { { .fd = listening, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+    for (;;) {
+        poll(watched, 2, -1);
+        if (watched[0].revents) {
+            if (watched[1].fd >= 0) close(watched[1].fd);
+            watched[1].fd = accept(listening, NULL, NULL);
+            continue;
+        }
+        int n = (int)read(watched[1].fd, bytes, sizeof bytes);
+        for (int sent = 0, w; sent < n; sent += w)
+            if ((w = (int)write(watched[1].fd, bytes + sent, n - sent)) <= 0) break;
+        if (n > 0) continue;
+        close(watched[1].fd);
+        watched[1].fd = -1;
+    }
+}
+
+// "test=dial": opens a connection to port 5000 of the host, greets, and ends it when the host has answered.
+static void dial_host(void) {
+    char answer[64];
+    struct sockaddr_vm host = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = 5000 };
+    for (int tries = 0; tries < 2000; tries++, usleep(5000)) {
+        int there = socket(AF_VSOCK, SOCK_STREAM, 0);
+        if (connect(there, (struct sockaddr *)&host, sizeof host) == 0) {
+            if (write(there, "the guest calls\n", 16) == 16 && read(there, answer, sizeof answer) > 0) say(answer);
+            close(there);
+            return;
+        }
+        close(there);
+    }
+}
+
 int main(void) {
     char path[128], line[256], words[4096];
     mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
@@ -84,6 +126,8 @@ int main(void) {
             port = open(path, O_RDWR);
         }
     }
+    if (strstr(words, "test=dial")) dial_host();
+    if (port < 0) echo_vsock();
     for (;;) {
         int n = (int)read(port, words, sizeof words);
         if (n <= 0) usleep(5000); // no host

@@ -1,0 +1,92 @@
+// Child processes that end with this process, whatever ends it.
+//
+// The kernel kills a child with the *thread* that made it, so one thread, which never ends, makes them all.
+#import "standin.h"
+#import <errno.h>
+#import <fcntl.h>
+#import <objc/blocks_runtime.h>
+#import <pthread.h>
+#import <signal.h>
+#import <stdlib.h>
+#import <sys/prctl.h>
+#import <sys/wait.h>
+#import <unistd.h>
+
+extern char **environ;
+
+static dispatch_queue_t maker;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void makeMaker(void) {
+    maker = dispatch_queue_create("children", DISPATCH_QUEUE_SERIAL); // never released
+}
+
+static BOOL inherits(const int *inherited, int descriptor) {
+    for (; *inherited >= 0; inherited++) {
+        if (*inherited == descriptor) return YES;
+    }
+    return NO;
+}
+
+// In the child, which has one thread: system calls, and nothing that could wait for another.
+static void __attribute__((noreturn)) become(char *const *argv, const char *work, const int *inherited, int output,
+                                              pid_t parent) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1); // it died before the kernel knew
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+    dup2(open("/dev/null", O_RDONLY), 0);
+    dup2(output, 1);
+    dup2(output, 2);
+    if (work && chdir(work) != 0) _exit(126);
+    for (int fd = 3; fd < 4096; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0) continue;
+        if (!inherits(inherited, fd)) close(fd);
+        else fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+    }
+    unsetenv("LD_PRELOAD"); // a sanitizer is this process's alone
+    execve(argv[0], argv, environ);
+    _exit(127);
+}
+
+struct watched {
+    pid_t pid;
+    void (^ended)(int status);
+};
+
+static void *watch(void *argument) {
+    struct watched *watched = argument;
+    int status = 0;
+    while (waitpid(watched->pid, &status, 0) < 0 && errno == EINTR) continue;
+    @autoreleasepool {
+        watched->ended(status);
+    }
+    Block_release(watched->ended);
+    free(watched);
+    return NULL;
+}
+
+pid_t spawnChild(char *const *argv, const char *work, const int *inherited, int output, void (^ended)(int status)) {
+    pthread_once(&once, makeMaker);
+    __block pid_t child = -1;
+    dispatch_sync(maker, ^{
+        pid_t parent = getpid();
+        child = fork();
+        if (child == 0) become(argv, work, inherited, output, parent);
+    });
+    if (child < 0) return -1;
+    struct watched *watched = calloc(1, sizeof *watched);
+    watched->pid = child;
+    watched->ended = Block_copy(ended);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, watch, watched) != 0) abort();
+    pthread_detach(thread);
+    return child;
+}
+
+void killChild(pid_t pid) {
+    if (pid > 0) kill(pid, SIGKILL);
+}
