@@ -42,6 +42,7 @@ type Container struct {
 	root    *rootfs.Root
 	reaper  *reap.Reaper
 	devices []cgroup.Device // what the container may use beside the usual ones
+	lone    bool            // it has a network of its own
 	upper   string          // where its writable disk is mounted, "" if it has none
 	shared  []share
 	// Sockets that were asked for with it; whoever started it takes their connections.
@@ -57,12 +58,13 @@ type Container struct {
 	disk     frozenDisk
 }
 
-// Start sets the guest up for a container and starts its first process, if it is to have one.
+// Start sets the guest up for a container and starts its first process, if it is to have one. What it returns with an
+// error is what was set up until then.
 func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *boot.Clock) (*Container, error) {
 	if request.Rootfs == nil || !usableID(request.ContainerId) {
 		return nil, fmt.Errorf("%w: no root file system or no usable ID", ErrInvalid)
 	}
-	c := &Container{ID: request.ContainerId, reaper: reaper}
+	c := &Container{ID: request.ContainerId, reaper: reaper, lone: request.NoNetwork}
 	if request.Process == nil {
 		return c, c.startFiles(request, clock)
 	}
@@ -102,20 +104,24 @@ func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *b
 	}
 	for _, step := range steps {
 		if err := clock.Run(step.name, step.run); err != nil {
-			return nil, err
+			return c, err
 		}
 	}
-	err := clock.Run("process", func() (err error) {
-		p := new(plan.Plan)
-		planPrivateFiles(p, 0)
-		planRoot(p, c.root.Path, request)
-		c.Main, err = c.spawn(p, request.Process, unix.CLONE_NEWNS|unix.CLONE_NEWPID|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS, -1)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	c.root.StopTracking()
+	return c, clock.Run("process", func() error { return c.startFirst(request) })
+}
+
+func (c *Container) startFirst(request *guestpb.StartContainerRequest) (err error) {
+	p := new(plan.Plan)
+	planPrivateFiles(p, 0)
+	flags := uintptr(unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS)
+	if c.lone {
+		flags |= unix.CLONE_NEWNET
+		planLoopback(p)
 	}
-	return c, nil
+	planRoot(p, c.root.Path, request)
+	c.Main, err = c.spawn(p, request.Process, flags, -1)
+	return err
 }
 
 // startFiles sets up what is needed to read and write the container's files: its own ones and its
@@ -168,7 +174,11 @@ func (c *Container) StartProcess(spec *guestpb.Process) (*process.Process, error
 	p := new(plan.Plan)
 	planPrivateFiles(p, 1)
 	p.Step("join the container")
-	p.Call(unix.SYS_SETNS, plan.Int(plan.FirstFD), plan.Int(unix.CLONE_NEWNS|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWCGROUP))
+	namespaces := unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
+	if c.lone {
+		namespaces |= unix.CLONE_NEWNET
+	}
+	p.Call(unix.SYS_SETNS, plan.Int(plan.FirstFD), plan.Int(namespaces))
 	return c.spawn(p, spec, 0, c.Main.PidFD)
 }
 

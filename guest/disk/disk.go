@@ -52,6 +52,14 @@ func (d Disks) Mount(serial, target string, flags uintptr, options string) error
 	return d.mount(serial, target, flags, "discard"+options)
 }
 
+// MountVolatile mounts a writable disk that is worth nothing after its VM.
+func (d Disks) MountVolatile(serial, target string, flags uintptr, options string) error {
+	if options != "" {
+		options = "," + options
+	}
+	return d.mount(serial, target, flags, "nobarrier"+options)
+}
+
 func (d Disks) mount(serial, target string, flags uintptr, options string) error {
 	device, err := d.Device(serial)
 	if err != nil {

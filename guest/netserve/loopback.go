@@ -2,11 +2,14 @@ package netserve
 
 import (
 	"encoding/binary"
+	"errors"
 	"io"
 	"net/netip"
 	"os"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"ctr/guest/inet"
 )
@@ -34,6 +37,9 @@ func serveLoopback(prefixes []string, allowed []netip.Addr) error {
 			return err
 		}
 		listener, err := inet.Bind(netip.AddrPortFrom(prefix.Addr(), loopbackPort), true)
+		if errors.Is(err, unix.EADDRINUSE) {
+			continue // a container that came before in this guest has asked for it
+		}
 		if err != nil {
 			return err
 		}

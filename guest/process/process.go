@@ -5,6 +5,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -261,6 +262,20 @@ func setSize(terminal *os.File, rows, columns uint32) error {
 		failure = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Row: uint16(rows), Col: uint16(columns)})
 	})
 	return errors.Join(err, failure)
+}
+
+// Abandon waits for the end of a process that was killed, and frees what is kept of it. What it has written and nobody
+// has taken is thrown away.
+func (p *Process) Abandon() {
+	for {
+		p.Output.Acknowledge(math.MaxUint64)
+		select {
+		case <-p.done:
+			p.Close()
+			return
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // Close frees what is kept of an ended process.

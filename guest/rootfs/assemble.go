@@ -37,6 +37,9 @@ func Assemble(id string, spec *guestpb.Rootfs) (root *Root, writable string, err
 		root, err = OpenRoot(target)
 		return root, target, err
 	}
+	if len(spec.Lowers) > 0 || spec.UpperFolder != "" {
+		return assembleParts(spec, target)
+	}
 	upper := upperFolder + id
 	if err := mountUpper(disks, spec.UpperSerial, upper); err != nil {
 		return nil, "", err
@@ -67,8 +70,16 @@ func mountOverlay(disks disk.Disks, id string, serials []string, upper, target s
 		}
 		lower = []string{empty}
 	}
-	options := "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + upper + "/upper,workdir=" + upper + "/work"
-	if err := unix.Mount("overlay", target, "overlay", unix.MS_NOATIME, options); err != nil {
+	return overlay(lower, upperOptions(upper), target)
+}
+
+func upperOptions(folder string) string {
+	return ",upperdir=" + folder + "/upper,workdir=" + folder + "/work"
+}
+
+// overlay mounts layers, the topmost first.
+func overlay(lower []string, more, target string) error {
+	if err := unix.Mount("overlay", target, "overlay", unix.MS_NOATIME, "lowerdir="+strings.Join(lower, ":")+more); err != nil {
 		return fmt.Errorf("mount the overlay of %d layers: %w", len(lower), err)
 	}
 	return nil
@@ -85,6 +96,10 @@ func mountUpper(disks disk.Disks, serial, folder string) error {
 	} else if err := disks.Mount(serial, folder, unix.MS_NOATIME, ""); err != nil {
 		return err
 	}
+	return makeUpper(folder)
+}
+
+func makeUpper(folder string) error {
 	for _, name := range [...]string{"/upper", "/work"} {
 		if err := os.MkdirAll(folder+name, 0o755); err != nil {
 			return err

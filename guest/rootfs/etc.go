@@ -49,7 +49,9 @@ func (r *Root) mountOver(source, name string) error {
 	base := path.Base(name)
 	var stat unix.Stat_t
 	err = unix.Fstatat(parent, base, &stat, unix.AT_SYMLINK_NOFOLLOW)
-	if err == nil && stat.Mode&unix.S_IFMT != unix.S_IFREG {
+	if err == unix.ENOENT {
+		r.Track(name)
+	} else if err == nil && stat.Mode&unix.S_IFMT != unix.S_IFREG {
 		flags := 0
 		if stat.Mode&unix.S_IFMT == unix.S_IFDIR {
 			flags = unix.AT_REMOVEDIR

@@ -10,10 +10,9 @@ import (
 // is made again. Only who may do anything can set such an attribute.
 const filling = "trusted.ctr.filling"
 
-// fillVolume fills the folder behind fd if it has no files, with what the image has at the mount's
-// destination.
-func (r *Root) fillVolume(fd int, destination string, fill FillVolume) error {
-	image, err := r.Open(destination, unix.O_PATH|unix.O_DIRECTORY, 0)
+// fillVolume fills the folder behind fd if it has no files, with what the root has at a path.
+func (r *Root) fillVolume(fd int, from string, fill FillVolume) error {
+	image, err := r.Open(from, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil // there is nothing, or no folder
 	}
@@ -27,7 +26,7 @@ func (r *Root) fillVolume(fd int, destination string, fill FillVolume) error {
 		return nil
 	}
 	_ = unix.Fsetxattr(folder, filling, []byte{1}, 0) // a share may not take it: then a cut copy stays cut
-	if err := fill(&Root{image, ""}, &Root{folder, ""}); err != nil {
+	if err := fill(&Root{fd: image}, &Root{fd: folder}); err != nil {
 		return err
 	}
 	if err := unix.Syncfs(folder); err != nil {

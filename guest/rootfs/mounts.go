@@ -12,6 +12,7 @@ import (
 
 	"ctr/guest/disk"
 	"ctr/guest/gen/guestpb"
+	"ctr/guest/layers"
 )
 
 // Where file systems are mounted of which a container sees a part, or that are filled first.
@@ -42,7 +43,10 @@ func (r *Root) mountOne(hidden string, m *guestpb.Mount, fill FillVolume) error 
 	if err != nil {
 		return err
 	}
-	if m.CopyUp || m.Subpath != "" || m.File != "" {
+	switch {
+	case m.Type == "file":
+		return r.mountContent(hidden, m, flags)
+	case m.Type == "root" || m.Type == "disk" || m.CopyUp || m.Subpath != "" || m.File != "":
 		return r.mountPart(hidden, source, flags, data, m, fill)
 	}
 	if m.Type == "bind" {
@@ -72,7 +76,11 @@ func resolve(m *guestpb.Mount) (source string, flags uintptr, data []string, err
 		}
 	case "9p":
 		data = append(data, "trans=virtio", "version=9p2000.L", "msize=512000")
-	case "bind", "tmpfs", "virtiofs":
+	case "disk":
+		if source, err = layers.Writable(source, false); err != nil {
+			return "", 0, nil, err
+		}
+	case "bind", "tmpfs", "virtiofs", "file", "root":
 	default:
 		return "", 0, nil, fmt.Errorf("unknown type %q", m.Type)
 	}
@@ -82,15 +90,9 @@ func resolve(m *guestpb.Mount) (source string, flags uintptr, data []string, err
 // mountPart mounts where no container sees it, fills what is to be filled, and binds the part that is
 // wanted. The path to it is followed inside the file system: a link in it leads nowhere else.
 func (r *Root) mountPart(hidden, source string, flags uintptr, data []string, m *guestpb.Mount, fill FillVolume) error {
-	if m.Type == "bind" {
-		hidden = source
-	} else {
-		if err := os.MkdirAll(hidden, 0o700); err != nil {
-			return err
-		}
-		if err := unix.Mount(source, hidden, m.Type, flags, strings.Join(data, ",")); err != nil {
-			return fmt.Errorf("mount %s: %w", m.Type, err)
-		}
+	hidden, err := r.mountHidden(hidden, source, flags, data, m)
+	if err != nil {
+		return err
 	}
 	volume, err := OpenRoot(hidden)
 	if err != nil {
@@ -98,10 +100,15 @@ func (r *Root) mountPart(hidden, source string, flags uintptr, data []string, m 
 	}
 	defer volume.Close()
 	part := path.Join(m.Subpath, m.File)
-	if m.Subpath != "" && m.File == "" {
-		if err := volume.makeSubpath(m.Subpath); err != nil {
-			return err
-		}
+	switch {
+	case m.Type == "root" || m.Subpath == "" || m.File != "":
+	case m.Type == "disk":
+		err = volume.makeFolder(m, fill)
+	default:
+		err = volume.makeSubpath(m.Subpath)
+	}
+	if err != nil {
+		return err
 	}
 	fd, err := volume.Open(part, unix.O_PATH, 0)
 	if err != nil {
@@ -114,6 +121,25 @@ func (r *Root) mountPart(hidden, source string, flags uintptr, data []string, m 
 		}
 	}
 	return r.bindPart(ByDescriptor(fd), m.Destination, flags&(unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC|unix.MS_REC))
+}
+
+// mountHidden returns where the file system is whose part is wanted.
+func (r *Root) mountHidden(hidden, source string, flags uintptr, data []string, m *guestpb.Mount) (string, error) {
+	if m.Type == "bind" || m.Type == "disk" {
+		return source, nil
+	}
+	if err := os.MkdirAll(hidden, 0o700); err != nil {
+		return "", err
+	}
+	if m.Type == "root" {
+		held, err := mountParts(m.Root, hidden)
+		r.held = append(r.held, held...)
+		return hidden, err
+	}
+	if err := unix.Mount(source, hidden, m.Type, flags, strings.Join(data, ",")); err != nil {
+		return "", fmt.Errorf("mount %s: %w", m.Type, err)
+	}
+	return hidden, nil
 }
 
 // makeSubpath makes missing folders; a file that is there will do.

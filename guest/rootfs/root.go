@@ -19,6 +19,10 @@ import (
 type Root struct {
 	fd   int
 	Path string // in the guest
+
+	held     []string // layers that it is made of
+	tracking bool
+	made     []string // mount points that were not there before
 }
 
 // OpenRoot opens a root file system.
@@ -27,7 +31,7 @@ func OpenRoot(path string) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %q: %w", path, err)
 	}
-	return &Root{fd, path}, nil
+	return &Root{fd: fd, Path: path}, nil
 }
 
 // Open opens a path of the container.
@@ -84,7 +88,10 @@ func (r *Root) MkdirAll(name string, mode uint32) error {
 		return err
 	}
 	defer unix.Close(parent)
-	if err := unix.Mkdirat(parent, path.Base(name), mode); err != nil && err != unix.EEXIST {
+	err = unix.Mkdirat(parent, path.Base(name), mode)
+	if err == nil {
+		r.Track(name)
+	} else if err != unix.EEXIST {
 		return &os.PathError{Op: "mkdir", Path: name, Err: err}
 	}
 	return nil
@@ -98,6 +105,7 @@ func (r *Root) touch(name string) error {
 	fd, err := r.Open(name, unix.O_PATH, 0)
 	if errors.Is(err, unix.ENOENT) {
 		fd, err = r.Open(name, unix.O_CREAT|unix.O_WRONLY|unix.O_NONBLOCK, 0o644)
+		r.Track(name)
 	}
 	if err != nil {
 		return err

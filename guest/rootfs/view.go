@@ -27,7 +27,7 @@ func OfNamespace(pidFD int) (*Root, error) {
 	if r.err != nil {
 		return nil, fmt.Errorf("look into the container: %w", r.err)
 	}
-	return &Root{r.fd, ""}, nil
+	return &Root{fd: r.fd}, nil
 }
 
 func openNamespaceRoot(pidFD int) (int, error) {

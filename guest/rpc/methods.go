@@ -45,6 +45,9 @@ func (s *Server) startContainer(r *guestpb.StartContainerRequest) (wire.Message,
 	c, err := container.Start(s.Reaper, r, clock)
 	if err != nil {
 		s.settle(id, nil)
+		if c != nil && r.Rootfs.UpperFolder != "" { // others live on in this guest
+			_ = c.Remove()
+		}
 		return nil, err
 	}
 	s.settle(id, c.Main)

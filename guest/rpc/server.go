@@ -120,6 +120,12 @@ func (s *Server) Handle(call *h2.Call) error {
 		return unary(call, request, new(guestpb.SetTimeRequest), s.setTime)
 	case guestpb.GuestStats:
 		return unary(call, request, new(guestpb.StatsRequest), s.stats)
+	case guestpb.GuestRemoveContainer:
+		return unary(call, request, new(guestpb.RemoveContainerRequest), s.removeContainer)
+	case guestpb.GuestRemoveFolders:
+		return unary(call, request, new(guestpb.RemoveFoldersRequest), s.removeFolders)
+	case guestpb.GuestAddEmulator:
+		return unary(call, request, new(guestpb.AddEmulatorRequest), s.addEmulator)
 	case guestpb.GuestShutdown:
 		return unary(call, request, new(guestpb.ShutdownRequest), s.shutdown)
 	}

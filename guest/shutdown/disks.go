@@ -17,7 +17,8 @@ const fifreeze = 0xc0045877
 
 type fstrimRange struct{ start, length, minimum uint64 }
 
-// Disks trims every writable disk and makes it whole. It is frozen rather than unmounted: an overlay
+// Disks trims every writable disk and makes it whole, but for those that nothing is handed back from: they are worth
+// nothing after the VM. It is frozen rather than unmounted: an overlay
 // whose root somebody holds open keeps the disk below it in use, and then unmounting leaves a journal
 // that is to be replayed. Whoever writes afterwards waits for the end of the VM, which comes next.
 // Failures change nothing for the host.
@@ -30,7 +31,7 @@ func Disks() {
 	frozen := map[string]bool{} // a disk may be mounted at several places
 	for line := range strings.Lines(string(mounts)) {
 		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[2] != "ext4" || !strings.HasPrefix(fields[3], "rw") || frozen[fields[0]] {
+		if len(fields) < 4 || fields[2] != "ext4" || !strings.HasPrefix(fields[3], "rw") || !strings.Contains(fields[3], ",discard") || frozen[fields[0]] {
 			continue
 		}
 		frozen[fields[0]] = finish(unescape(fields[1]))

@@ -48,6 +48,7 @@ func Listen(root *rootfs.Root, request *guestpb.ListenRequest) (*Listener, error
 		unix.Close(fd)
 		return nil, fmt.Errorf("listen at %s: %w", request.Path, err)
 	}
+	root.Track(request.Path)
 	return &Listener{request.Id, request.ContainerId, os.NewFile(uintptr(fd), "listener")}, nil
 }
 

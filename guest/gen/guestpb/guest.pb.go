@@ -26,30 +26,33 @@ const (
 
 // The methods of ctr.guest.v1.Guest, as HTTP/2 paths.
 const (
-	GuestHello          = "/ctr.guest.v1.Guest/Hello"
-	GuestStartContainer = "/ctr.guest.v1.Guest/StartContainer"
-	GuestStartProcess   = "/ctr.guest.v1.Guest/StartProcess"
-	GuestOutput         = "/ctr.guest.v1.Guest/Output"
-	GuestAcknowledge    = "/ctr.guest.v1.Guest/Acknowledge"
-	GuestWriteInput     = "/ctr.guest.v1.Guest/WriteInput"
-	GuestResize         = "/ctr.guest.v1.Guest/Resize"
-	GuestSignal         = "/ctr.guest.v1.Guest/Signal"
-	GuestListProcesses  = "/ctr.guest.v1.Guest/ListProcesses"
-	GuestForgetProcess  = "/ctr.guest.v1.Guest/ForgetProcess"
-	GuestOpenStream     = "/ctr.guest.v1.Guest/OpenStream"
-	GuestListen         = "/ctr.guest.v1.Guest/Listen"
-	GuestCloseListener  = "/ctr.guest.v1.Guest/CloseListener"
-	GuestAccept         = "/ctr.guest.v1.Guest/Accept"
-	GuestStatPath       = "/ctr.guest.v1.Guest/StatPath"
-	GuestFreeze         = "/ctr.guest.v1.Guest/Freeze"
-	GuestThaw           = "/ctr.guest.v1.Guest/Thaw"
-	GuestUpdate         = "/ctr.guest.v1.Guest/Update"
-	GuestContainerState = "/ctr.guest.v1.Guest/ContainerState"
-	GuestTop            = "/ctr.guest.v1.Guest/Top"
-	GuestFileEvents     = "/ctr.guest.v1.Guest/FileEvents"
-	GuestSetTime        = "/ctr.guest.v1.Guest/SetTime"
-	GuestStats          = "/ctr.guest.v1.Guest/Stats"
-	GuestShutdown       = "/ctr.guest.v1.Guest/Shutdown"
+	GuestHello           = "/ctr.guest.v1.Guest/Hello"
+	GuestStartContainer  = "/ctr.guest.v1.Guest/StartContainer"
+	GuestStartProcess    = "/ctr.guest.v1.Guest/StartProcess"
+	GuestOutput          = "/ctr.guest.v1.Guest/Output"
+	GuestAcknowledge     = "/ctr.guest.v1.Guest/Acknowledge"
+	GuestWriteInput      = "/ctr.guest.v1.Guest/WriteInput"
+	GuestResize          = "/ctr.guest.v1.Guest/Resize"
+	GuestSignal          = "/ctr.guest.v1.Guest/Signal"
+	GuestListProcesses   = "/ctr.guest.v1.Guest/ListProcesses"
+	GuestForgetProcess   = "/ctr.guest.v1.Guest/ForgetProcess"
+	GuestOpenStream      = "/ctr.guest.v1.Guest/OpenStream"
+	GuestListen          = "/ctr.guest.v1.Guest/Listen"
+	GuestCloseListener   = "/ctr.guest.v1.Guest/CloseListener"
+	GuestAccept          = "/ctr.guest.v1.Guest/Accept"
+	GuestStatPath        = "/ctr.guest.v1.Guest/StatPath"
+	GuestFreeze          = "/ctr.guest.v1.Guest/Freeze"
+	GuestThaw            = "/ctr.guest.v1.Guest/Thaw"
+	GuestUpdate          = "/ctr.guest.v1.Guest/Update"
+	GuestContainerState  = "/ctr.guest.v1.Guest/ContainerState"
+	GuestTop             = "/ctr.guest.v1.Guest/Top"
+	GuestFileEvents      = "/ctr.guest.v1.Guest/FileEvents"
+	GuestSetTime         = "/ctr.guest.v1.Guest/SetTime"
+	GuestStats           = "/ctr.guest.v1.Guest/Stats"
+	GuestRemoveContainer = "/ctr.guest.v1.Guest/RemoveContainer"
+	GuestRemoveFolders   = "/ctr.guest.v1.Guest/RemoveFolders"
+	GuestAddEmulator     = "/ctr.guest.v1.Guest/AddEmulator"
+	GuestShutdown        = "/ctr.guest.v1.Guest/Shutdown"
 )
 
 type Empty struct {
@@ -212,6 +215,7 @@ type StartContainerRequest struct {
 	Devices       []*Device
 	Privileged    bool
 	Listeners     []*ListenRequest
+	NoNetwork     bool
 }
 
 // Append appends the encoded message to b.
@@ -264,6 +268,9 @@ func (m *StartContainerRequest) Append(b []byte) []byte {
 	}
 	for _, v := range m.Listeners {
 		b = wire.AppendMessage(b, 17, v)
+	}
+	if m.NoNetwork {
+		b = wire.AppendVarint(b, 18, 1)
 	}
 	return b
 }
@@ -323,6 +330,8 @@ func (m *StartContainerRequest) Decode(data []byte) error {
 			v := new(ListenRequest)
 			r.Message(v)
 			m.Listeners = append(m.Listeners, v)
+		case 18:
+			m.NoNetwork = r.Varint() != 0
 		default:
 			r.Skip()
 		}
@@ -373,6 +382,9 @@ type Rootfs struct {
 	UpperSerial   string
 	Readonly      bool
 	MachineSerial string
+	Lowers        []*Lower
+	UpperFolder   string
+	Volatile      bool
 }
 
 // Append appends the encoded message to b.
@@ -388,6 +400,15 @@ func (m *Rootfs) Append(b []byte) []byte {
 	}
 	if m.MachineSerial != "" {
 		b = wire.AppendString(b, 4, m.MachineSerial)
+	}
+	for _, v := range m.Lowers {
+		b = wire.AppendMessage(b, 5, v)
+	}
+	if m.UpperFolder != "" {
+		b = wire.AppendString(b, 6, m.UpperFolder)
+	}
+	if m.Volatile {
+		b = wire.AppendVarint(b, 7, 1)
 	}
 	return b
 }
@@ -405,6 +426,98 @@ func (m *Rootfs) Decode(data []byte) error {
 			m.Readonly = r.Varint() != 0
 		case 4:
 			m.MachineSerial = r.String()
+		case 5:
+			v := new(Lower)
+			r.Message(v)
+			m.Lowers = append(m.Lowers, v)
+		case 6:
+			m.UpperFolder = r.String()
+		case 7:
+			m.Volatile = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type Lower struct {
+	Serial      string
+	Shared      *SharedFile
+	UpperFolder string
+}
+
+// Append appends the encoded message to b.
+func (m *Lower) Append(b []byte) []byte {
+	if m.Serial != "" {
+		b = wire.AppendString(b, 1, m.Serial)
+	}
+	if m.Shared != nil {
+		b = wire.AppendMessage(b, 2, m.Shared)
+	}
+	if m.UpperFolder != "" {
+		b = wire.AppendString(b, 3, m.UpperFolder)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *Lower) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Serial = r.String()
+		case 2:
+			v := new(SharedFile)
+			r.Message(v)
+			m.Shared = v
+		case 3:
+			m.UpperFolder = r.String()
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type SharedFile struct {
+	Type    string
+	Tag     string
+	Options []string
+	Name    string
+}
+
+// Append appends the encoded message to b.
+func (m *SharedFile) Append(b []byte) []byte {
+	if m.Type != "" {
+		b = wire.AppendString(b, 1, m.Type)
+	}
+	if m.Tag != "" {
+		b = wire.AppendString(b, 2, m.Tag)
+	}
+	for _, v := range m.Options {
+		b = wire.AppendString(b, 3, v)
+	}
+	if m.Name != "" {
+		b = wire.AppendString(b, 4, m.Name)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *SharedFile) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Type = r.String()
+		case 2:
+			m.Tag = r.String()
+		case 3:
+			m.Options = append(m.Options, r.String())
+		case 4:
+			m.Name = r.String()
 		default:
 			r.Skip()
 		}
@@ -420,6 +533,12 @@ type Mount struct {
 	CopyUp      bool
 	Subpath     string
 	File        string
+	Content     []byte
+	Mode        uint32
+	Uid         uint32
+	Gid         uint32
+	Root        *Rootfs
+	FillFrom    string
 }
 
 // Append appends the encoded message to b.
@@ -445,6 +564,24 @@ func (m *Mount) Append(b []byte) []byte {
 	if m.File != "" {
 		b = wire.AppendString(b, 7, m.File)
 	}
+	if len(m.Content) > 0 {
+		b = wire.AppendBytes(b, 8, m.Content)
+	}
+	if m.Mode != 0 {
+		b = wire.AppendVarint(b, 9, uint64(m.Mode))
+	}
+	if m.Uid != 0 {
+		b = wire.AppendVarint(b, 10, uint64(m.Uid))
+	}
+	if m.Gid != 0 {
+		b = wire.AppendVarint(b, 11, uint64(m.Gid))
+	}
+	if m.Root != nil {
+		b = wire.AppendMessage(b, 12, m.Root)
+	}
+	if m.FillFrom != "" {
+		b = wire.AppendString(b, 13, m.FillFrom)
+	}
 	return b
 }
 
@@ -467,6 +604,20 @@ func (m *Mount) Decode(data []byte) error {
 			m.Subpath = r.String()
 		case 7:
 			m.File = r.String()
+		case 8:
+			m.Content = r.Bytes()
+		case 9:
+			m.Mode = uint32(r.Varint())
+		case 10:
+			m.Uid = uint32(r.Varint())
+		case 11:
+			m.Gid = uint32(r.Varint())
+		case 12:
+			v := new(Rootfs)
+			r.Message(v)
+			m.Root = v
+		case 13:
+			m.FillFrom = r.String()
 		default:
 			r.Skip()
 		}
@@ -2417,6 +2568,120 @@ func (m *StatsReply) Decode(data []byte) error {
 			m.OnlineCpus = uint32(r.Varint())
 		case 17:
 			m.OomKills = uint64(r.Varint())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type RemoveContainerRequest struct {
+	ContainerId string
+	Settle      bool
+}
+
+// Append appends the encoded message to b.
+func (m *RemoveContainerRequest) Append(b []byte) []byte {
+	if m.ContainerId != "" {
+		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Settle {
+		b = wire.AppendVarint(b, 2, 1)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *RemoveContainerRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.ContainerId = r.String()
+		case 2:
+			m.Settle = r.Varint() != 0
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type RemoveFoldersRequest struct {
+	Serial  string
+	Folders []string
+}
+
+// Append appends the encoded message to b.
+func (m *RemoveFoldersRequest) Append(b []byte) []byte {
+	if m.Serial != "" {
+		b = wire.AppendString(b, 1, m.Serial)
+	}
+	for _, v := range m.Folders {
+		b = wire.AppendString(b, 2, v)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *RemoveFoldersRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Serial = r.String()
+		case 2:
+			m.Folders = append(m.Folders, r.String())
+		default:
+			r.Skip()
+		}
+	}
+	return r.Err()
+}
+
+type AddEmulatorRequest struct {
+	Serial  string
+	Program string
+	Name    string
+	Magic   []byte
+	Mask    []byte
+}
+
+// Append appends the encoded message to b.
+func (m *AddEmulatorRequest) Append(b []byte) []byte {
+	if m.Serial != "" {
+		b = wire.AppendString(b, 1, m.Serial)
+	}
+	if m.Program != "" {
+		b = wire.AppendString(b, 2, m.Program)
+	}
+	if m.Name != "" {
+		b = wire.AppendString(b, 3, m.Name)
+	}
+	if len(m.Magic) > 0 {
+		b = wire.AppendBytes(b, 4, m.Magic)
+	}
+	if len(m.Mask) > 0 {
+		b = wire.AppendBytes(b, 5, m.Mask)
+	}
+	return b
+}
+
+// Decode reads an encoded message. Fields of type bytes alias data.
+func (m *AddEmulatorRequest) Decode(data []byte) error {
+	r := wire.Reader{Data: data}
+	for r.Next() {
+		switch r.Number {
+		case 1:
+			m.Serial = r.String()
+		case 2:
+			m.Program = r.String()
+		case 3:
+			m.Name = r.String()
+		case 4:
+			m.Magic = r.Bytes()
+		case 5:
+			m.Mask = r.Bytes()
 		default:
 			r.Skip()
 		}

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file guest.proto.
  */
 export const file_guest: GenFile = /*@__PURE__*/
-  fileDesc("CgtndWVzdC5wcm90bxIMY3RyLmd1ZXN0LnYxIgcKBUVtcHR5IkwKDEhlbGxvUmVxdWVzdBIQCghwcm90b2NvbBgBIAEoDRIUCgxob3N0X3ZlcnNpb24YAiABKAkSFAoMdGltZV91bml4X25zGAMgASgDInkKCkhlbGxvUmVwbHkSEAoIcHJvdG9jb2wYASABKA0SFQoNZ3Vlc3RfdmVyc2lvbhgCIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgDIAEoCRIqCgpib290X3N0ZXBzGAQgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwIjsKCEJvb3RTdGVwEgwKBG5hbWUYASABKAkSEAoIYmVnYW5fbnMYAiABKAMSDwoHdG9va19ucxgDIAEoAyLqBAoVU3RhcnRDb250YWluZXJSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZyb290ZnMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuUm9vdGZzEiYKB3Byb2Nlc3MYAyABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcxImCgduZXR3b3JrGAQgASgLMhUuY3RyLmd1ZXN0LnYxLk5ldHdvcmsSJAoGbGltaXRzGAUgASgLMhQuY3RyLmd1ZXN0LnYxLkxpbWl0cxIjCgZtb3VudHMYBiADKAsyEy5jdHIuZ3Vlc3QudjEuTW91bnQSEAoIaG9zdG5hbWUYByABKAkSJgoFaG9zdHMYCCADKAsyFy5jdHIuZ3Vlc3QudjEuSG9zdEVudHJ5EhQKDG1hc2tlZF9wYXRocxgJIAMoCRIWCg5yZWFkb25seV9wYXRocxgKIAMoCRJBCgdzeXNjdGxzGAsgAygLMjAuY3RyLmd1ZXN0LnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdC5TeXNjdGxzRW50cnkSEQoJc2htX2J5dGVzGAwgASgDEhMKC2Nncm91cF9uYW1lGA0gASgJEgwKBGluaXQYDiABKAgSJQoHZGV2aWNlcxgPIAMoCzIULmN0ci5ndWVzdC52MS5EZXZpY2USEgoKcHJpdmlsZWdlZBgQIAEoCBIuCglsaXN0ZW5lcnMYESADKAsyGy5jdHIuZ3Vlc3QudjEuTGlzdGVuUmVxdWVzdBouCgxTeXNjdGxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI9CgZEZXZpY2USDgoGc291cmNlGAEgASgJEhMKC2Rlc3RpbmF0aW9uGAIgASgJEg4KBmFjY2VzcxgDIAEoCSJfCgZSb290ZnMSFQoNbGF5ZXJfc2VyaWFscxgBIAMoCRIUCgx1cHBlcl9zZXJpYWwYAiABKAkSEAoIcmVhZG9ubHkYAyABKAgSFgoObWFjaGluZV9zZXJpYWwYBCABKAkiewoFTW91bnQSDAoEdHlwZRgBIAEoCRIOCgZzb3VyY2UYAiABKAkSEwoLZGVzdGluYXRpb24YAyABKAkSDwoHb3B0aW9ucxgEIAMoCRIPCgdjb3B5X3VwGAUgASgIEg8KB3N1YnBhdGgYBiABKAkSDAoEZmlsZRgHIAEoCSLEAgoHUHJvY2VzcxIKCgJpZBgBIAEoCRIMCgRhcmdzGAIgAygJEgsKA2VudhgDIAMoCRILCgNjd2QYBCABKAkSDAoEdXNlchgFIAEoCRIXCg9hZGRpdGlvbmFsX2dpZHMYBiADKA0SEAoIdGVybWluYWwYByABKAgSDAoEcm93cxgIIAEoDRIPCgdjb2x1bW5zGAkgASgNEg0KBWlucHV0GAogASgIEigKCHNlY3VyaXR5GAsgASgLMhYuY3RyLmd1ZXN0LnYxLlNlY3VyaXR5EiUKB3JsaW1pdHMYDCADKAsyFC5jdHIuZ3Vlc3QudjEuUmxpbWl0EhUKDW9vbV9zY29yZV9hZGoYDSABKAUSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgOIAEoAxIZChFhZGRpdGlvbmFsX2dyb3VwcxgPIAMoCSKEAQoIU2VjdXJpdHkSFAoMY2FwYWJpbGl0aWVzGAEgAygJEhkKEW5vX25ld19wcml2aWxlZ2VzGAIgASgIEhoKEnNlY2NvbXBfdW5jb25maW5lZBgDIAEoCBISCgpwcml2aWxlZ2VkGAQgASgIEhcKD3NlY2NvbXBfcHJvZmlsZRgFIAEoDCIyCgZSbGltaXQSDAoEdHlwZRgBIAEoCRIMCgRzb2Z0GAIgASgEEgwKBGhhcmQYAyABKAQilgEKB05ldHdvcmsSKwoKaW50ZXJmYWNlcxgBIAMoCzIXLmN0ci5ndWVzdC52MS5JbnRlcmZhY2USEwoLbmFtZXNlcnZlcnMYAiADKAkSDgoGc2VhcmNoGAMgAygJEg8KB29wdGlvbnMYBCADKAkSDgoGZG9tYWluGAUgASgJEhgKEGtlZXBfcmVzb2x2X2NvbmYYBiABKAgigAEKCUludGVyZmFjZRILCgNtYWMYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSEAoIZ2F0ZXdheTQYBCABKAkSEAoIZ2F0ZXdheTYYBSABKAkSCwoDbXR1GAYgASgNEhQKDG5hbWVfc2VydmVycxgHIAMoCSIrCglIb3N0RW50cnkSDwoHYWRkcmVzcxgBIAEoCRINCgVuYW1lcxgCIAMoCSJCCgZMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEhQKDGNwdV9xdW90YV91cxgCIAEoAxIMCgRwaWRzGAMgASgDIlMKE1N0YXJ0UHJvY2Vzc1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEiYKB3Byb2Nlc3MYAiABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcyJ2ChFTdGFydFByb2Nlc3NSZXBseRILCgNwaWQYASABKA0SFwoPc3RhcnRlZF91bml4X25zGAIgASgDEiUKBXN0ZXBzGAMgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwEhQKDGZvcmtfZXhlY19ucxgEIAEoAyI4Cg1PdXRwdXRSZXF1ZXN0EhIKCnByb2Nlc3NfaWQYASABKAkSEwoLZnJvbV9vZmZzZXQYAiABKAQiiAEKC091dHB1dEV2ZW50EigKBGRhdGEYASABKAsyGC5jdHIuZ3Vlc3QudjEuT3V0cHV0RGF0YUgAEiIKBGV4aXQYAiABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdEgAEiIKA2VuZBgDIAEoCzITLmN0ci5ndWVzdC52MS5FbXB0eUgAQgcKBWV2ZW50IlAKCk91dHB1dERhdGESJAoGc3RyZWFtGAEgASgOMhQuY3RyLmd1ZXN0LnYxLlN0cmVhbRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDCKQAQoERXhpdBIOCgZzdGF0dXMYASABKAUSDgoGc2lnbmFsGAIgASgFEhIKCm9vbV9raWxsZWQYAyABKAgSFgoOZXhpdGVkX3VuaXhfbnMYBCABKAMSGQoRb3V0cHV0X2VuZF9vZmZzZXQYBSABKAQSEgoKb29tX3ZpY3RpbRgGIAEoCRINCgVlcnJvchgHIAEoCSI4ChJBY2tub3dsZWRnZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQiVAoRV3JpdGVJbnB1dFJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDBINCgVjbG9zZRgEIAEoCCIhCg9Xcml0ZUlucHV0UmVwbHkSDgoGb2Zmc2V0GAEgASgEIkIKDVJlc2l6ZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIMCgRyb3dzGAIgASgNEg8KB2NvbHVtbnMYAyABKA0iQAoNU2lnbmFsUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEg4KBnNpZ25hbBgCIAEoBRILCgNhbGwYAyABKAgiQwoSTGlzdFByb2Nlc3Nlc1JlcGx5Ei0KCXByb2Nlc3NlcxgBIAMoCzIaLmN0ci5ndWVzdC52MS5Qcm9jZXNzU3RhdGUizgEKDFByb2Nlc3NTdGF0ZRISCgpwcm9jZXNzX2lkGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRILCgNwaWQYAyABKA0SFwoPc3RhcnRlZF91bml4X25zGAQgASgDEiAKBGV4aXQYBSABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdBIbChNvdXRwdXRfYmVnaW5fb2Zmc2V0GAYgASgEEhkKEW91dHB1dF9lbmRfb2Zmc2V0GAcgASgEEhQKDGlucHV0X29mZnNldBgIIAEoBCIqChRGb3JnZXRQcm9jZXNzUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJIsQBChFPcGVuU3RyZWFtUmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgDIAEoAxInCghjb3B5X291dBgEIAEoCzIVLmN0ci5ndWVzdC52MS5Db3B5T3V0EiUKB2NvcHlfaW4YBSABKAsyFC5jdHIuZ3Vlc3QudjEuQ29weUluEiAKBGRpYWwYBiABKAsyEi5jdHIuZ3Vlc3QudjEuRGlhbCJQCgdDb3B5T3V0EgwKBHBhdGgYASABKAkSDAoEbmFtZRgCIAEoCRITCgtmb2xsb3dfbGluaxgDIAEoCBIUCgxjb250ZW50X29ubHkYBCABKAgiawoGQ29weUluEgwKBHBhdGgYASABKAkSFAoMbWFrZV9mb2xkZXJzGAIgASgIEhYKDmFyY2hpdmVfb3duZXJzGAMgASgIEiUKHW5vX292ZXJ3cml0ZV9mb2xkZXJfd2l0aF9maWxlGAQgASgIIigKBERpYWwSDwoHbmV0d29yaxgBIAEoCRIPCgdhZGRyZXNzGAIgASgJImcKDUxpc3RlblJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgoKAmlkGAIgASgJEgwKBHBhdGgYAyABKAkSDAoEbW9kZRgEIAEoDRILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNIiIKFENsb3NlTGlzdGVuZXJSZXF1ZXN0EgoKAmlkGAEgASgJIiUKDUFjY2VwdFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIjUKC0FjY2VwdEV2ZW50EhMKC2xpc3RlbmVyX2lkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoCSI1Cg9TdGF0UGF0aFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBHBhdGgYAiABKAkisAEKDVN0YXRQYXRoUmVwbHkSDAoEcGF0aBgBIAEoCRIMCgRtb2RlGAIgASgNEgwKBHNpemUYAyABKAMSGAoQbW9kaWZpZWRfdW5peF9ucxgEIAEoAxILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNEhMKC2xpbmtfdGFyZ2V0GAcgASgJEhUKDXJlc29sdmVkX3BhdGgYCCABKAkSFQoNcmVzb2x2ZWRfbW9kZRgJIAEoDSJNCg1GcmVlemVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIRCglwcm9jZXNzZXMYAiABKAgSEwoLZmlsZV9zeXN0ZW0YAyABKAgiSwoLVGhhd1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEhEKCXByb2Nlc3NlcxgCIAEoCBITCgtmaWxlX3N5c3RlbRgDIAEoCCJLCg1VcGRhdGVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZsaW1pdHMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuTGltaXRzIi0KFUNvbnRhaW5lclN0YXRlUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkiSAoTQ29udGFpbmVyU3RhdGVSZXBseRIOCgZmcm96ZW4YASABKAgSDgoGZXhpc3RzGAIgASgIEhEKCWxpc3RlbmVycxgDIAMoCSIiCgpUb3BSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCSI3CghUb3BSZXBseRIrCglwcm9jZXNzZXMYASADKAsyGC5jdHIuZ3Vlc3QudjEuVG9wUHJvY2VzcyLSAQoKVG9wUHJvY2VzcxILCgNwaWQYASABKA0SEgoKcGFyZW50X3BpZBgCIAEoDRIMCgR1c2VyGAMgASgJEg0KBXN0YXRlGAQgASgJEg4KBmNwdV91cxgFIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgGIAEoBBIVCg12aXJ0dWFsX2J5dGVzGAcgASgEEhcKD3N0YXJ0ZWRfdW5peF9ucxgIIAEoAxIQCgh0ZXJtaW5hbBgJIAEoCRIPCgdjb21tYW5kGAogASgJEgsKA3VpZBgLIAEoDSJnChFGaWxlRXZlbnRzUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSJwoGZXZlbnRzGAMgAygLMhcuY3RyLmd1ZXN0LnYxLkZpbGVFdmVudCJgCglGaWxlRXZlbnQSKQoEa2luZBgBIAEoDjIbLmN0ci5ndWVzdC52MS5GaWxlRXZlbnRLaW5kEgwKBHBhdGgYAiABKAkSCgoCdG8YAyABKAkSDgoGZm9sZGVyGAQgASgIIiYKDlNldFRpbWVSZXF1ZXN0EhQKDHRpbWVfdW5peF9ucxgBIAEoAyIkCgxTdGF0c1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIswDCgpTdGF0c1JlcGx5EhoKEm1lbW9yeV91c2FnZV9ieXRlcxgBIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X2NhY2hlX2J5dGVzGAMgASgEEhQKDGNwdV91c2FnZV91cxgEIAEoBBIYChBuZXR3b3JrX3J4X2J5dGVzGAUgASgEEhgKEG5ldHdvcmtfdHhfYnl0ZXMYBiABKAQSGAoQYmxvY2tfcmVhZF9ieXRlcxgHIAEoBBIZChFibG9ja193cml0ZV9ieXRlcxgIIAEoBBIMCgRwaWRzGAkgASgEEiAKGG1lbW9yeV93b3JraW5nX3NldF9ieXRlcxgKIAEoBBIgChhndWVzdF9tZW1vcnlfdG90YWxfYnl0ZXMYCyABKAQSJAocZ3Vlc3RfbWVtb3J5X2F2YWlsYWJsZV9ieXRlcxgMIAEoBBIZChFndWVzdF9jYWNoZV9ieXRlcxgNIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYDiABKAQSFwoPZGlza19zaXplX2J5dGVzGA8gASgEEhMKC29ubGluZV9jcHVzGBAgASgNEhEKCW9vbV9raWxscxgRIAEoBCIjCg9TaHV0ZG93blJlcXVlc3QSEAoIZ3JhY2VfbXMYASABKA0qRgoGU3RyZWFtEhYKElNUUkVBTV9VTlNQRUNJRklFRBAAEhEKDVNUUkVBTV9TVERPVVQQARIRCg1TVFJFQU1fU1RERVJSEAIq3QEKDUZpbGVFdmVudEtpbmQSHwobRklMRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWRklMRV9FVkVOVF9LSU5EX0NSRUFURRABEhoKFkZJTEVfRVZFTlRfS0lORF9NT0RJRlkQAhIeChpGSUxFX0VWRU5UX0tJTkRfQVRUUklCVVRFUxADEhoKFkZJTEVfRVZFTlRfS0lORF9ERUxFVEUQBBIaChZGSUxFX0VWRU5UX0tJTkRfUkVOQU1FEAUSGwoXRklMRV9FVkVOVF9LSU5EX1dSSVRURU4QBjLuDAoFR3Vlc3QSPQoFSGVsbG8SGi5jdHIuZ3Vlc3QudjEuSGVsbG9SZXF1ZXN0GhguY3RyLmd1ZXN0LnYxLkhlbGxvUmVwbHkSVgoOU3RhcnRDb250YWluZXISIy5jdHIuZ3Vlc3QudjEuU3RhcnRDb250YWluZXJSZXF1ZXN0Gh8uY3RyLmd1ZXN0LnYxLlN0YXJ0UHJvY2Vzc1JlcGx5ElIKDFN0YXJ0UHJvY2VzcxIhLmN0ci5ndWVzdC52MS5TdGFydFByb2Nlc3NSZXF1ZXN0Gh8uY3RyLmd1ZXN0LnYxLlN0YXJ0UHJvY2Vzc1JlcGx5EkIKBk91dHB1dBIbLmN0ci5ndWVzdC52MS5PdXRwdXRSZXF1ZXN0GhkuY3RyLmd1ZXN0LnYxLk91dHB1dEV2ZW50MAESRAoLQWNrbm93bGVkZ2USIC5jdHIuZ3Vlc3QudjEuQWNrbm93bGVkZ2VSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkwKCldyaXRlSW5wdXQSHy5jdHIuZ3Vlc3QudjEuV3JpdGVJbnB1dFJlcXVlc3QaHS5jdHIuZ3Vlc3QudjEuV3JpdGVJbnB1dFJlcGx5EjoKBlJlc2l6ZRIbLmN0ci5ndWVzdC52MS5SZXNpemVSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EjoKBlNpZ25hbBIbLmN0ci5ndWVzdC52MS5TaWduYWxSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkYKDUxpc3RQcm9jZXNzZXMSEy5jdHIuZ3Vlc3QudjEuRW1wdHkaIC5jdHIuZ3Vlc3QudjEuTGlzdFByb2Nlc3Nlc1JlcGx5EkgKDUZvcmdldFByb2Nlc3MSIi5jdHIuZ3Vlc3QudjEuRm9yZ2V0UHJvY2Vzc1JlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSQgoKT3BlblN0cmVhbRIfLmN0ci5ndWVzdC52MS5PcGVuU3RyZWFtUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI6CgZMaXN0ZW4SGy5jdHIuZ3Vlc3QudjEuTGlzdGVuUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJICg1DbG9zZUxpc3RlbmVyEiIuY3RyLmd1ZXN0LnYxLkNsb3NlTGlzdGVuZXJSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkIKBkFjY2VwdBIbLmN0ci5ndWVzdC52MS5BY2NlcHRSZXF1ZXN0GhkuY3RyLmd1ZXN0LnYxLkFjY2VwdEV2ZW50MAESRgoIU3RhdFBhdGgSHS5jdHIuZ3Vlc3QudjEuU3RhdFBhdGhSZXF1ZXN0GhsuY3RyLmd1ZXN0LnYxLlN0YXRQYXRoUmVwbHkSOgoGRnJlZXplEhsuY3RyLmd1ZXN0LnYxLkZyZWV6ZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSNgoEVGhhdxIZLmN0ci5ndWVzdC52MS5UaGF3UmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI6CgZVcGRhdGUSGy5jdHIuZ3Vlc3QudjEuVXBkYXRlUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJYCg5Db250YWluZXJTdGF0ZRIjLmN0ci5ndWVzdC52MS5Db250YWluZXJTdGF0ZVJlcXVlc3QaIS5jdHIuZ3Vlc3QudjEuQ29udGFpbmVyU3RhdGVSZXBseRI3CgNUb3ASGC5jdHIuZ3Vlc3QudjEuVG9wUmVxdWVzdBoWLmN0ci5ndWVzdC52MS5Ub3BSZXBseRJCCgpGaWxlRXZlbnRzEh8uY3RyLmd1ZXN0LnYxLkZpbGVFdmVudHNSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EjwKB1NldFRpbWUSHC5jdHIuZ3Vlc3QudjEuU2V0VGltZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSPQoFU3RhdHMSGi5jdHIuZ3Vlc3QudjEuU3RhdHNSZXF1ZXN0GhguY3RyLmd1ZXN0LnYxLlN0YXRzUmVwbHkSPgoIU2h1dGRvd24SHS5jdHIuZ3Vlc3QudjEuU2h1dGRvd25SZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5QhdaFWN0ci9ndWVzdC9nZW4vZ3Vlc3RwYmIGcHJvdG8z");
+  fileDesc("CgtndWVzdC5wcm90bxIMY3RyLmd1ZXN0LnYxIgcKBUVtcHR5IkwKDEhlbGxvUmVxdWVzdBIQCghwcm90b2NvbBgBIAEoDRIUCgxob3N0X3ZlcnNpb24YAiABKAkSFAoMdGltZV91bml4X25zGAMgASgDInkKCkhlbGxvUmVwbHkSEAoIcHJvdG9jb2wYASABKA0SFQoNZ3Vlc3RfdmVyc2lvbhgCIAEoCRIWCg5rZXJuZWxfcmVsZWFzZRgDIAEoCRIqCgpib290X3N0ZXBzGAQgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwIjsKCEJvb3RTdGVwEgwKBG5hbWUYASABKAkSEAoIYmVnYW5fbnMYAiABKAMSDwoHdG9va19ucxgDIAEoAyL+BAoVU3RhcnRDb250YWluZXJSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZyb290ZnMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuUm9vdGZzEiYKB3Byb2Nlc3MYAyABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcxImCgduZXR3b3JrGAQgASgLMhUuY3RyLmd1ZXN0LnYxLk5ldHdvcmsSJAoGbGltaXRzGAUgASgLMhQuY3RyLmd1ZXN0LnYxLkxpbWl0cxIjCgZtb3VudHMYBiADKAsyEy5jdHIuZ3Vlc3QudjEuTW91bnQSEAoIaG9zdG5hbWUYByABKAkSJgoFaG9zdHMYCCADKAsyFy5jdHIuZ3Vlc3QudjEuSG9zdEVudHJ5EhQKDG1hc2tlZF9wYXRocxgJIAMoCRIWCg5yZWFkb25seV9wYXRocxgKIAMoCRJBCgdzeXNjdGxzGAsgAygLMjAuY3RyLmd1ZXN0LnYxLlN0YXJ0Q29udGFpbmVyUmVxdWVzdC5TeXNjdGxzRW50cnkSEQoJc2htX2J5dGVzGAwgASgDEhMKC2Nncm91cF9uYW1lGA0gASgJEgwKBGluaXQYDiABKAgSJQoHZGV2aWNlcxgPIAMoCzIULmN0ci5ndWVzdC52MS5EZXZpY2USEgoKcHJpdmlsZWdlZBgQIAEoCBIuCglsaXN0ZW5lcnMYESADKAsyGy5jdHIuZ3Vlc3QudjEuTGlzdGVuUmVxdWVzdBISCgpub19uZXR3b3JrGBIgASgIGi4KDFN5c2N0bHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIj0KBkRldmljZRIOCgZzb3VyY2UYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSDgoGYWNjZXNzGAMgASgJIqwBCgZSb290ZnMSFQoNbGF5ZXJfc2VyaWFscxgBIAMoCRIUCgx1cHBlcl9zZXJpYWwYAiABKAkSEAoIcmVhZG9ubHkYAyABKAgSFgoObWFjaGluZV9zZXJpYWwYBCABKAkSIwoGbG93ZXJzGAUgAygLMhMuY3RyLmd1ZXN0LnYxLkxvd2VyEhQKDHVwcGVyX2ZvbGRlchgGIAEoCRIQCgh2b2xhdGlsZRgHIAEoCCJXCgVMb3dlchIOCgZzZXJpYWwYASABKAkSKAoGc2hhcmVkGAIgASgLMhguY3RyLmd1ZXN0LnYxLlNoYXJlZEZpbGUSFAoMdXBwZXJfZm9sZGVyGAMgASgJIkYKClNoYXJlZEZpbGUSDAoEdHlwZRgBIAEoCRILCgN0YWcYAiABKAkSDwoHb3B0aW9ucxgDIAMoCRIMCgRuYW1lGAQgASgJIusBCgVNb3VudBIMCgR0eXBlGAEgASgJEg4KBnNvdXJjZRgCIAEoCRITCgtkZXN0aW5hdGlvbhgDIAEoCRIPCgdvcHRpb25zGAQgAygJEg8KB2NvcHlfdXAYBSABKAgSDwoHc3VicGF0aBgGIAEoCRIMCgRmaWxlGAcgASgJEg8KB2NvbnRlbnQYCCABKAwSDAoEbW9kZRgJIAEoDRILCgN1aWQYCiABKA0SCwoDZ2lkGAsgASgNEiIKBHJvb3QYDCABKAsyFC5jdHIuZ3Vlc3QudjEuUm9vdGZzEhEKCWZpbGxfZnJvbRgNIAEoCSLEAgoHUHJvY2VzcxIKCgJpZBgBIAEoCRIMCgRhcmdzGAIgAygJEgsKA2VudhgDIAMoCRILCgNjd2QYBCABKAkSDAoEdXNlchgFIAEoCRIXCg9hZGRpdGlvbmFsX2dpZHMYBiADKA0SEAoIdGVybWluYWwYByABKAgSDAoEcm93cxgIIAEoDRIPCgdjb2x1bW5zGAkgASgNEg0KBWlucHV0GAogASgIEigKCHNlY3VyaXR5GAsgASgLMhYuY3RyLmd1ZXN0LnYxLlNlY3VyaXR5EiUKB3JsaW1pdHMYDCADKAsyFC5jdHIuZ3Vlc3QudjEuUmxpbWl0EhUKDW9vbV9zY29yZV9hZGoYDSABKAUSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgOIAEoAxIZChFhZGRpdGlvbmFsX2dyb3VwcxgPIAMoCSKEAQoIU2VjdXJpdHkSFAoMY2FwYWJpbGl0aWVzGAEgAygJEhkKEW5vX25ld19wcml2aWxlZ2VzGAIgASgIEhoKEnNlY2NvbXBfdW5jb25maW5lZBgDIAEoCBISCgpwcml2aWxlZ2VkGAQgASgIEhcKD3NlY2NvbXBfcHJvZmlsZRgFIAEoDCIyCgZSbGltaXQSDAoEdHlwZRgBIAEoCRIMCgRzb2Z0GAIgASgEEgwKBGhhcmQYAyABKAQilgEKB05ldHdvcmsSKwoKaW50ZXJmYWNlcxgBIAMoCzIXLmN0ci5ndWVzdC52MS5JbnRlcmZhY2USEwoLbmFtZXNlcnZlcnMYAiADKAkSDgoGc2VhcmNoGAMgAygJEg8KB29wdGlvbnMYBCADKAkSDgoGZG9tYWluGAUgASgJEhgKEGtlZXBfcmVzb2x2X2NvbmYYBiABKAgigAEKCUludGVyZmFjZRILCgNtYWMYASABKAkSDAoEbmFtZRgCIAEoCRIRCglhZGRyZXNzZXMYAyADKAkSEAoIZ2F0ZXdheTQYBCABKAkSEAoIZ2F0ZXdheTYYBSABKAkSCwoDbXR1GAYgASgNEhQKDG5hbWVfc2VydmVycxgHIAMoCSIrCglIb3N0RW50cnkSDwoHYWRkcmVzcxgBIAEoCRINCgVuYW1lcxgCIAMoCSJCCgZMaW1pdHMSFAoMbWVtb3J5X2J5dGVzGAEgASgDEhQKDGNwdV9xdW90YV91cxgCIAEoAxIMCgRwaWRzGAMgASgDIlMKE1N0YXJ0UHJvY2Vzc1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEiYKB3Byb2Nlc3MYAiABKAsyFS5jdHIuZ3Vlc3QudjEuUHJvY2VzcyJ2ChFTdGFydFByb2Nlc3NSZXBseRILCgNwaWQYASABKA0SFwoPc3RhcnRlZF91bml4X25zGAIgASgDEiUKBXN0ZXBzGAMgAygLMhYuY3RyLmd1ZXN0LnYxLkJvb3RTdGVwEhQKDGZvcmtfZXhlY19ucxgEIAEoAyI4Cg1PdXRwdXRSZXF1ZXN0EhIKCnByb2Nlc3NfaWQYASABKAkSEwoLZnJvbV9vZmZzZXQYAiABKAQiiAEKC091dHB1dEV2ZW50EigKBGRhdGEYASABKAsyGC5jdHIuZ3Vlc3QudjEuT3V0cHV0RGF0YUgAEiIKBGV4aXQYAiABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdEgAEiIKA2VuZBgDIAEoCzITLmN0ci5ndWVzdC52MS5FbXB0eUgAQgcKBWV2ZW50IlAKCk91dHB1dERhdGESJAoGc3RyZWFtGAEgASgOMhQuY3RyLmd1ZXN0LnYxLlN0cmVhbRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDCKQAQoERXhpdBIOCgZzdGF0dXMYASABKAUSDgoGc2lnbmFsGAIgASgFEhIKCm9vbV9raWxsZWQYAyABKAgSFgoOZXhpdGVkX3VuaXhfbnMYBCABKAMSGQoRb3V0cHV0X2VuZF9vZmZzZXQYBSABKAQSEgoKb29tX3ZpY3RpbRgGIAEoCRINCgVlcnJvchgHIAEoCSI4ChJBY2tub3dsZWRnZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQiVAoRV3JpdGVJbnB1dFJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDBINCgVjbG9zZRgEIAEoCCIhCg9Xcml0ZUlucHV0UmVwbHkSDgoGb2Zmc2V0GAEgASgEIkIKDVJlc2l6ZVJlcXVlc3QSEgoKcHJvY2Vzc19pZBgBIAEoCRIMCgRyb3dzGAIgASgNEg8KB2NvbHVtbnMYAyABKA0iQAoNU2lnbmFsUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJEg4KBnNpZ25hbBgCIAEoBRILCgNhbGwYAyABKAgiQwoSTGlzdFByb2Nlc3Nlc1JlcGx5Ei0KCXByb2Nlc3NlcxgBIAMoCzIaLmN0ci5ndWVzdC52MS5Qcm9jZXNzU3RhdGUizgEKDFByb2Nlc3NTdGF0ZRISCgpwcm9jZXNzX2lkGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRILCgNwaWQYAyABKA0SFwoPc3RhcnRlZF91bml4X25zGAQgASgDEiAKBGV4aXQYBSABKAsyEi5jdHIuZ3Vlc3QudjEuRXhpdBIbChNvdXRwdXRfYmVnaW5fb2Zmc2V0GAYgASgEEhkKEW91dHB1dF9lbmRfb2Zmc2V0GAcgASgEEhQKDGlucHV0X29mZnNldBgIIAEoBCIqChRGb3JnZXRQcm9jZXNzUmVxdWVzdBISCgpwcm9jZXNzX2lkGAEgASgJIsQBChFPcGVuU3RyZWFtUmVxdWVzdBIKCgJpZBgBIAEoCRIUCgxjb250YWluZXJfaWQYAiABKAkSGwoTb3V0cHV0X2J1ZmZlcl9ieXRlcxgDIAEoAxInCghjb3B5X291dBgEIAEoCzIVLmN0ci5ndWVzdC52MS5Db3B5T3V0EiUKB2NvcHlfaW4YBSABKAsyFC5jdHIuZ3Vlc3QudjEuQ29weUluEiAKBGRpYWwYBiABKAsyEi5jdHIuZ3Vlc3QudjEuRGlhbCJQCgdDb3B5T3V0EgwKBHBhdGgYASABKAkSDAoEbmFtZRgCIAEoCRITCgtmb2xsb3dfbGluaxgDIAEoCBIUCgxjb250ZW50X29ubHkYBCABKAgiawoGQ29weUluEgwKBHBhdGgYASABKAkSFAoMbWFrZV9mb2xkZXJzGAIgASgIEhYKDmFyY2hpdmVfb3duZXJzGAMgASgIEiUKHW5vX292ZXJ3cml0ZV9mb2xkZXJfd2l0aF9maWxlGAQgASgIIigKBERpYWwSDwoHbmV0d29yaxgBIAEoCRIPCgdhZGRyZXNzGAIgASgJImcKDUxpc3RlblJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgoKAmlkGAIgASgJEgwKBHBhdGgYAyABKAkSDAoEbW9kZRgEIAEoDRILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNIiIKFENsb3NlTGlzdGVuZXJSZXF1ZXN0EgoKAmlkGAEgASgJIiUKDUFjY2VwdFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIjUKC0FjY2VwdEV2ZW50EhMKC2xpc3RlbmVyX2lkGAEgASgJEhEKCXN0cmVhbV9pZBgCIAEoCSI1Cg9TdGF0UGF0aFJlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEgwKBHBhdGgYAiABKAkisAEKDVN0YXRQYXRoUmVwbHkSDAoEcGF0aBgBIAEoCRIMCgRtb2RlGAIgASgNEgwKBHNpemUYAyABKAMSGAoQbW9kaWZpZWRfdW5peF9ucxgEIAEoAxILCgN1aWQYBSABKA0SCwoDZ2lkGAYgASgNEhMKC2xpbmtfdGFyZ2V0GAcgASgJEhUKDXJlc29sdmVkX3BhdGgYCCABKAkSFQoNcmVzb2x2ZWRfbW9kZRgJIAEoDSJNCg1GcmVlemVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIRCglwcm9jZXNzZXMYAiABKAgSEwoLZmlsZV9zeXN0ZW0YAyABKAgiSwoLVGhhd1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJEhEKCXByb2Nlc3NlcxgCIAEoCBITCgtmaWxlX3N5c3RlbRgDIAEoCCJLCg1VcGRhdGVSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIkCgZsaW1pdHMYAiABKAsyFC5jdHIuZ3Vlc3QudjEuTGltaXRzIi0KFUNvbnRhaW5lclN0YXRlUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkiSAoTQ29udGFpbmVyU3RhdGVSZXBseRIOCgZmcm96ZW4YASABKAgSDgoGZXhpc3RzGAIgASgIEhEKCWxpc3RlbmVycxgDIAMoCSIiCgpUb3BSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCSI3CghUb3BSZXBseRIrCglwcm9jZXNzZXMYASADKAsyGC5jdHIuZ3Vlc3QudjEuVG9wUHJvY2VzcyLSAQoKVG9wUHJvY2VzcxILCgNwaWQYASABKA0SEgoKcGFyZW50X3BpZBgCIAEoDRIMCgR1c2VyGAMgASgJEg0KBXN0YXRlGAQgASgJEg4KBmNwdV91cxgFIAEoBBIWCg5yZXNpZGVudF9ieXRlcxgGIAEoBBIVCg12aXJ0dWFsX2J5dGVzGAcgASgEEhcKD3N0YXJ0ZWRfdW5peF9ucxgIIAEoAxIQCgh0ZXJtaW5hbBgJIAEoCRIPCgdjb21tYW5kGAogASgJEgsKA3VpZBgLIAEoDSJnChFGaWxlRXZlbnRzUmVxdWVzdBIUCgxjb250YWluZXJfaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSJwoGZXZlbnRzGAMgAygLMhcuY3RyLmd1ZXN0LnYxLkZpbGVFdmVudCJgCglGaWxlRXZlbnQSKQoEa2luZBgBIAEoDjIbLmN0ci5ndWVzdC52MS5GaWxlRXZlbnRLaW5kEgwKBHBhdGgYAiABKAkSCgoCdG8YAyABKAkSDgoGZm9sZGVyGAQgASgIIiYKDlNldFRpbWVSZXF1ZXN0EhQKDHRpbWVfdW5peF9ucxgBIAEoAyIkCgxTdGF0c1JlcXVlc3QSFAoMY29udGFpbmVyX2lkGAEgASgJIswDCgpTdGF0c1JlcGx5EhoKEm1lbW9yeV91c2FnZV9ieXRlcxgBIAEoBBIaChJtZW1vcnlfbGltaXRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X2NhY2hlX2J5dGVzGAMgASgEEhQKDGNwdV91c2FnZV91cxgEIAEoBBIYChBuZXR3b3JrX3J4X2J5dGVzGAUgASgEEhgKEG5ldHdvcmtfdHhfYnl0ZXMYBiABKAQSGAoQYmxvY2tfcmVhZF9ieXRlcxgHIAEoBBIZChFibG9ja193cml0ZV9ieXRlcxgIIAEoBBIMCgRwaWRzGAkgASgEEiAKGG1lbW9yeV93b3JraW5nX3NldF9ieXRlcxgKIAEoBBIgChhndWVzdF9tZW1vcnlfdG90YWxfYnl0ZXMYCyABKAQSJAocZ3Vlc3RfbWVtb3J5X2F2YWlsYWJsZV9ieXRlcxgMIAEoBBIZChFndWVzdF9jYWNoZV9ieXRlcxgNIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYDiABKAQSFwoPZGlza19zaXplX2J5dGVzGA8gASgEEhMKC29ubGluZV9jcHVzGBAgASgNEhEKCW9vbV9raWxscxgRIAEoBCI+ChZSZW1vdmVDb250YWluZXJSZXF1ZXN0EhQKDGNvbnRhaW5lcl9pZBgBIAEoCRIOCgZzZXR0bGUYAiABKAgiNwoUUmVtb3ZlRm9sZGVyc1JlcXVlc3QSDgoGc2VyaWFsGAEgASgJEg8KB2ZvbGRlcnMYAiADKAkiYAoSQWRkRW11bGF0b3JSZXF1ZXN0Eg4KBnNlcmlhbBgBIAEoCRIPCgdwcm9ncmFtGAIgASgJEgwKBG5hbWUYAyABKAkSDQoFbWFnaWMYBCABKAwSDAoEbWFzaxgFIAEoDCIjCg9TaHV0ZG93blJlcXVlc3QSEAoIZ3JhY2VfbXMYASABKA0qRgoGU3RyZWFtEhYKElNUUkVBTV9VTlNQRUNJRklFRBAAEhEKDVNUUkVBTV9TVERPVVQQARIRCg1TVFJFQU1fU1RERVJSEAIq3QEKDUZpbGVFdmVudEtpbmQSHwobRklMRV9FVkVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASGgoWRklMRV9FVkVOVF9LSU5EX0NSRUFURRABEhoKFkZJTEVfRVZFTlRfS0lORF9NT0RJRlkQAhIeChpGSUxFX0VWRU5UX0tJTkRfQVRUUklCVVRFUxADEhoKFkZJTEVfRVZFTlRfS0lORF9ERUxFVEUQBBIaChZGSUxFX0VWRU5UX0tJTkRfUkVOQU1FEAUSGwoXRklMRV9FVkVOVF9LSU5EX1dSSVRURU4QBjLMDgoFR3Vlc3QSPQoFSGVsbG8SGi5jdHIuZ3Vlc3QudjEuSGVsbG9SZXF1ZXN0GhguY3RyLmd1ZXN0LnYxLkhlbGxvUmVwbHkSVgoOU3RhcnRDb250YWluZXISIy5jdHIuZ3Vlc3QudjEuU3RhcnRDb250YWluZXJSZXF1ZXN0Gh8uY3RyLmd1ZXN0LnYxLlN0YXJ0UHJvY2Vzc1JlcGx5ElIKDFN0YXJ0UHJvY2VzcxIhLmN0ci5ndWVzdC52MS5TdGFydFByb2Nlc3NSZXF1ZXN0Gh8uY3RyLmd1ZXN0LnYxLlN0YXJ0UHJvY2Vzc1JlcGx5EkIKBk91dHB1dBIbLmN0ci5ndWVzdC52MS5PdXRwdXRSZXF1ZXN0GhkuY3RyLmd1ZXN0LnYxLk91dHB1dEV2ZW50MAESRAoLQWNrbm93bGVkZ2USIC5jdHIuZ3Vlc3QudjEuQWNrbm93bGVkZ2VSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkwKCldyaXRlSW5wdXQSHy5jdHIuZ3Vlc3QudjEuV3JpdGVJbnB1dFJlcXVlc3QaHS5jdHIuZ3Vlc3QudjEuV3JpdGVJbnB1dFJlcGx5EjoKBlJlc2l6ZRIbLmN0ci5ndWVzdC52MS5SZXNpemVSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EjoKBlNpZ25hbBIbLmN0ci5ndWVzdC52MS5TaWduYWxSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkYKDUxpc3RQcm9jZXNzZXMSEy5jdHIuZ3Vlc3QudjEuRW1wdHkaIC5jdHIuZ3Vlc3QudjEuTGlzdFByb2Nlc3Nlc1JlcGx5EkgKDUZvcmdldFByb2Nlc3MSIi5jdHIuZ3Vlc3QudjEuRm9yZ2V0UHJvY2Vzc1JlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSQgoKT3BlblN0cmVhbRIfLmN0ci5ndWVzdC52MS5PcGVuU3RyZWFtUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI6CgZMaXN0ZW4SGy5jdHIuZ3Vlc3QudjEuTGlzdGVuUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJICg1DbG9zZUxpc3RlbmVyEiIuY3RyLmd1ZXN0LnYxLkNsb3NlTGlzdGVuZXJSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EkIKBkFjY2VwdBIbLmN0ci5ndWVzdC52MS5BY2NlcHRSZXF1ZXN0GhkuY3RyLmd1ZXN0LnYxLkFjY2VwdEV2ZW50MAESRgoIU3RhdFBhdGgSHS5jdHIuZ3Vlc3QudjEuU3RhdFBhdGhSZXF1ZXN0GhsuY3RyLmd1ZXN0LnYxLlN0YXRQYXRoUmVwbHkSOgoGRnJlZXplEhsuY3RyLmd1ZXN0LnYxLkZyZWV6ZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSNgoEVGhhdxIZLmN0ci5ndWVzdC52MS5UaGF3UmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRI6CgZVcGRhdGUSGy5jdHIuZ3Vlc3QudjEuVXBkYXRlUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJYCg5Db250YWluZXJTdGF0ZRIjLmN0ci5ndWVzdC52MS5Db250YWluZXJTdGF0ZVJlcXVlc3QaIS5jdHIuZ3Vlc3QudjEuQ29udGFpbmVyU3RhdGVSZXBseRI3CgNUb3ASGC5jdHIuZ3Vlc3QudjEuVG9wUmVxdWVzdBoWLmN0ci5ndWVzdC52MS5Ub3BSZXBseRJCCgpGaWxlRXZlbnRzEh8uY3RyLmd1ZXN0LnYxLkZpbGVFdmVudHNSZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5EjwKB1NldFRpbWUSHC5jdHIuZ3Vlc3QudjEuU2V0VGltZVJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSPQoFU3RhdHMSGi5jdHIuZ3Vlc3QudjEuU3RhdHNSZXF1ZXN0GhguY3RyLmd1ZXN0LnYxLlN0YXRzUmVwbHkSTAoPUmVtb3ZlQ29udGFpbmVyEiQuY3RyLmd1ZXN0LnYxLlJlbW92ZUNvbnRhaW5lclJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSSAoNUmVtb3ZlRm9sZGVycxIiLmN0ci5ndWVzdC52MS5SZW1vdmVGb2xkZXJzUmVxdWVzdBoTLmN0ci5ndWVzdC52MS5FbXB0eRJECgtBZGRFbXVsYXRvchIgLmN0ci5ndWVzdC52MS5BZGRFbXVsYXRvclJlcXVlc3QaEy5jdHIuZ3Vlc3QudjEuRW1wdHkSPgoIU2h1dGRvd24SHS5jdHIuZ3Vlc3QudjEuU2h1dGRvd25SZXF1ZXN0GhMuY3RyLmd1ZXN0LnYxLkVtcHR5QhdaFWN0ci9ndWVzdC9nZW4vZ3Vlc3RwYmIGcHJvdG8z");
 
 /**
  * @generated from message ctr.guest.v1.Empty
@@ -219,11 +219,18 @@ export type StartContainerRequest = Message<"ctr.guest.v1.StartContainerRequest"
   /**
    * Made before the first process runs, which may look for them at once. `container_id` is not needed.
    *
-   * Without `process`: the file systems are set up and nothing runs, so that files can be copied in.
-   *
    * @generated from field: repeated ctr.guest.v1.ListenRequest listeners = 17;
    */
   listeners: ListenRequest[];
+
+  /**
+   * Without `process`: the file systems are set up and nothing runs, so that files can be copied in.
+   *
+   * a network of its own that has a loopback alone
+   *
+   * @generated from field: bool no_network = 18;
+   */
+  noNetwork: boolean;
 };
 
 /**
@@ -299,6 +306,28 @@ export type Rootfs = Message<"ctr.guest.v1.Rootfs"> & {
    * @generated from field: string machine_serial = 4;
    */
   machineSerial: string;
+
+  /**
+   * instead of layer_serials; lowest first. Each is mounted once for all roots
+   *
+   * @generated from field: repeated ctr.guest.v1.Lower lowers = 5;
+   */
+  lowers: Lower[];
+
+  /**
+   * A folder of the writable disk, made when missing, that holds what this root changes in `upper`: so that several
+   * roots share a disk. Such a container is ended by RemoveContainer, and leaves no mount point that it has made.
+   *
+   * @generated from field: string upper_folder = 6;
+   */
+  upperFolder: string;
+
+  /**
+   * What processes sync is not written at once: for a disk that is worth nothing after its VM.
+   *
+   * @generated from field: bool volatile = 7;
+   */
+  volatile: boolean;
 };
 
 /**
@@ -309,11 +338,83 @@ export const RootfsSchema: GenMessage<Rootfs> = /*@__PURE__*/
   messageDesc(file_guest, 6);
 
 /**
+ * One of three.
+ *
+ * @generated from message ctr.guest.v1.Lower
+ */
+export type Lower = Message<"ctr.guest.v1.Lower"> & {
+  /**
+   * a disk
+   *
+   * @generated from field: string serial = 1;
+   */
+  serial: string;
+
+  /**
+   * @generated from field: ctr.guest.v1.SharedFile shared = 2;
+   */
+  shared?: SharedFile | undefined;
+
+  /**
+   * of a root that was removed; on the disk `upper_serial` of this root
+   *
+   * @generated from field: string upper_folder = 3;
+   */
+  upperFolder: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.Lower.
+ * Use `create(LowerSchema)` to create a new message.
+ */
+export const LowerSchema: GenMessage<Lower> = /*@__PURE__*/
+  messageDesc(file_guest, 7);
+
+/**
+ * A disk image among the files of a share.
+ *
+ * @generated from message ctr.guest.v1.SharedFile
+ */
+export type SharedFile = Message<"ctr.guest.v1.SharedFile"> & {
+  /**
+   * virtiofs, 9p
+   *
+   * @generated from field: string type = 1;
+   */
+  type: string;
+
+  /**
+   * @generated from field: string tag = 2;
+   */
+  tag: string;
+
+  /**
+   * @generated from field: repeated string options = 3;
+   */
+  options: string[];
+
+  /**
+   * in the root of the share
+   *
+   * @generated from field: string name = 4;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message ctr.guest.v1.SharedFile.
+ * Use `create(SharedFileSchema)` to create a new message.
+ */
+export const SharedFileSchema: GenMessage<SharedFile> = /*@__PURE__*/
+  messageDesc(file_guest, 8);
+
+/**
  * @generated from message ctr.guest.v1.Mount
  */
 export type Mount = Message<"ctr.guest.v1.Mount"> & {
   /**
-   * tmpfs, virtiofs, 9p, ext4, bind
+   * tmpfs, virtiofs, 9p, ext4, bind; file: `content`; root: `root`, or what is at `subpath` in it; disk: the folder
+   * `subpath` of a writable disk that other containers use as well.
    *
    * @generated from field: string type = 1;
    */
@@ -356,6 +457,44 @@ export type Mount = Message<"ctr.guest.v1.Mount"> & {
    * @generated from field: string file = 7;
    */
   file: string;
+
+  /**
+   * kept in memory alone
+   *
+   * @generated from field: bytes content = 8;
+   */
+  content: Uint8Array;
+
+  /**
+   * Of the file that `content` becomes, or of a folder that is made for `subpath`. Mode 0: 0755.
+   *
+   * @generated from field: uint32 mode = 9;
+   */
+  mode: number;
+
+  /**
+   * @generated from field: uint32 uid = 10;
+   */
+  uid: number;
+
+  /**
+   * @generated from field: uint32 gid = 11;
+   */
+  gid: number;
+
+  /**
+   * another root than the container's; gone with it
+   *
+   * @generated from field: ctr.guest.v1.Rootfs root = 12;
+   */
+  root?: Rootfs | undefined;
+
+  /**
+   * A folder that is made for `subpath` begins with what is in `root` at this path.
+   *
+   * @generated from field: string fill_from = 13;
+   */
+  fillFrom: string;
 };
 
 /**
@@ -363,7 +502,7 @@ export type Mount = Message<"ctr.guest.v1.Mount"> & {
  * Use `create(MountSchema)` to create a new message.
  */
 export const MountSchema: GenMessage<Mount> = /*@__PURE__*/
-  messageDesc(file_guest, 7);
+  messageDesc(file_guest, 9);
 
 /**
  * @generated from message ctr.guest.v1.Process
@@ -464,7 +603,7 @@ export type Process = Message<"ctr.guest.v1.Process"> & {
  * Use `create(ProcessSchema)` to create a new message.
  */
 export const ProcessSchema: GenMessage<Process> = /*@__PURE__*/
-  messageDesc(file_guest, 8);
+  messageDesc(file_guest, 10);
 
 /**
  * @generated from message ctr.guest.v1.Security
@@ -507,7 +646,7 @@ export type Security = Message<"ctr.guest.v1.Security"> & {
  * Use `create(SecuritySchema)` to create a new message.
  */
 export const SecuritySchema: GenMessage<Security> = /*@__PURE__*/
-  messageDesc(file_guest, 9);
+  messageDesc(file_guest, 11);
 
 /**
  * @generated from message ctr.guest.v1.Rlimit
@@ -536,7 +675,7 @@ export type Rlimit = Message<"ctr.guest.v1.Rlimit"> & {
  * Use `create(RlimitSchema)` to create a new message.
  */
 export const RlimitSchema: GenMessage<Rlimit> = /*@__PURE__*/
-  messageDesc(file_guest, 10);
+  messageDesc(file_guest, 12);
 
 /**
  * @generated from message ctr.guest.v1.Network
@@ -578,7 +717,7 @@ export type Network = Message<"ctr.guest.v1.Network"> & {
  * Use `create(NetworkSchema)` to create a new message.
  */
 export const NetworkSchema: GenMessage<Network> = /*@__PURE__*/
-  messageDesc(file_guest, 11);
+  messageDesc(file_guest, 13);
 
 /**
  * @generated from message ctr.guest.v1.Interface
@@ -633,7 +772,7 @@ export type Interface = Message<"ctr.guest.v1.Interface"> & {
  * Use `create(InterfaceSchema)` to create a new message.
  */
 export const InterfaceSchema: GenMessage<Interface> = /*@__PURE__*/
-  messageDesc(file_guest, 12);
+  messageDesc(file_guest, 14);
 
 /**
  * @generated from message ctr.guest.v1.HostEntry
@@ -655,7 +794,7 @@ export type HostEntry = Message<"ctr.guest.v1.HostEntry"> & {
  * Use `create(HostEntrySchema)` to create a new message.
  */
 export const HostEntrySchema: GenMessage<HostEntry> = /*@__PURE__*/
-  messageDesc(file_guest, 13);
+  messageDesc(file_guest, 15);
 
 /**
  * @generated from message ctr.guest.v1.Limits
@@ -688,7 +827,7 @@ export type Limits = Message<"ctr.guest.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_guest, 14);
+  messageDesc(file_guest, 16);
 
 /**
  * @generated from message ctr.guest.v1.StartProcessRequest
@@ -710,7 +849,7 @@ export type StartProcessRequest = Message<"ctr.guest.v1.StartProcessRequest"> & 
  * Use `create(StartProcessRequestSchema)` to create a new message.
  */
 export const StartProcessRequestSchema: GenMessage<StartProcessRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 15);
+  messageDesc(file_guest, 17);
 
 /**
  * @generated from message ctr.guest.v1.StartProcessReply
@@ -748,7 +887,7 @@ export type StartProcessReply = Message<"ctr.guest.v1.StartProcessReply"> & {
  * Use `create(StartProcessReplySchema)` to create a new message.
  */
 export const StartProcessReplySchema: GenMessage<StartProcessReply> = /*@__PURE__*/
-  messageDesc(file_guest, 16);
+  messageDesc(file_guest, 18);
 
 /**
  * @generated from message ctr.guest.v1.OutputRequest
@@ -772,7 +911,7 @@ export type OutputRequest = Message<"ctr.guest.v1.OutputRequest"> & {
  * Use `create(OutputRequestSchema)` to create a new message.
  */
 export const OutputRequestSchema: GenMessage<OutputRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 17);
+  messageDesc(file_guest, 19);
 
 /**
  * @generated from message ctr.guest.v1.OutputEvent
@@ -812,7 +951,7 @@ export type OutputEvent = Message<"ctr.guest.v1.OutputEvent"> & {
  * Use `create(OutputEventSchema)` to create a new message.
  */
 export const OutputEventSchema: GenMessage<OutputEvent> = /*@__PURE__*/
-  messageDesc(file_guest, 18);
+  messageDesc(file_guest, 20);
 
 /**
  * @generated from message ctr.guest.v1.OutputData
@@ -839,7 +978,7 @@ export type OutputData = Message<"ctr.guest.v1.OutputData"> & {
  * Use `create(OutputDataSchema)` to create a new message.
  */
 export const OutputDataSchema: GenMessage<OutputData> = /*@__PURE__*/
-  messageDesc(file_guest, 19);
+  messageDesc(file_guest, 21);
 
 /**
  * @generated from message ctr.guest.v1.Exit
@@ -894,7 +1033,7 @@ export type Exit = Message<"ctr.guest.v1.Exit"> & {
  * Use `create(ExitSchema)` to create a new message.
  */
 export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
-  messageDesc(file_guest, 20);
+  messageDesc(file_guest, 22);
 
 /**
  * @generated from message ctr.guest.v1.AcknowledgeRequest
@@ -916,7 +1055,7 @@ export type AcknowledgeRequest = Message<"ctr.guest.v1.AcknowledgeRequest"> & {
  * Use `create(AcknowledgeRequestSchema)` to create a new message.
  */
 export const AcknowledgeRequestSchema: GenMessage<AcknowledgeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 21);
+  messageDesc(file_guest, 23);
 
 /**
  * @generated from message ctr.guest.v1.WriteInputRequest
@@ -950,7 +1089,7 @@ export type WriteInputRequest = Message<"ctr.guest.v1.WriteInputRequest"> & {
  * Use `create(WriteInputRequestSchema)` to create a new message.
  */
 export const WriteInputRequestSchema: GenMessage<WriteInputRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 22);
+  messageDesc(file_guest, 24);
 
 /**
  * @generated from message ctr.guest.v1.WriteInputReply
@@ -969,7 +1108,7 @@ export type WriteInputReply = Message<"ctr.guest.v1.WriteInputReply"> & {
  * Use `create(WriteInputReplySchema)` to create a new message.
  */
 export const WriteInputReplySchema: GenMessage<WriteInputReply> = /*@__PURE__*/
-  messageDesc(file_guest, 23);
+  messageDesc(file_guest, 25);
 
 /**
  * @generated from message ctr.guest.v1.ResizeRequest
@@ -996,7 +1135,7 @@ export type ResizeRequest = Message<"ctr.guest.v1.ResizeRequest"> & {
  * Use `create(ResizeRequestSchema)` to create a new message.
  */
 export const ResizeRequestSchema: GenMessage<ResizeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 24);
+  messageDesc(file_guest, 26);
 
 /**
  * @generated from message ctr.guest.v1.SignalRequest
@@ -1025,7 +1164,7 @@ export type SignalRequest = Message<"ctr.guest.v1.SignalRequest"> & {
  * Use `create(SignalRequestSchema)` to create a new message.
  */
 export const SignalRequestSchema: GenMessage<SignalRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 25);
+  messageDesc(file_guest, 27);
 
 /**
  * @generated from message ctr.guest.v1.ListProcessesReply
@@ -1042,7 +1181,7 @@ export type ListProcessesReply = Message<"ctr.guest.v1.ListProcessesReply"> & {
  * Use `create(ListProcessesReplySchema)` to create a new message.
  */
 export const ListProcessesReplySchema: GenMessage<ListProcessesReply> = /*@__PURE__*/
-  messageDesc(file_guest, 26);
+  messageDesc(file_guest, 28);
 
 /**
  * @generated from message ctr.guest.v1.ProcessState
@@ -1098,7 +1237,7 @@ export type ProcessState = Message<"ctr.guest.v1.ProcessState"> & {
  * Use `create(ProcessStateSchema)` to create a new message.
  */
 export const ProcessStateSchema: GenMessage<ProcessState> = /*@__PURE__*/
-  messageDesc(file_guest, 27);
+  messageDesc(file_guest, 29);
 
 /**
  * @generated from message ctr.guest.v1.ForgetProcessRequest
@@ -1115,7 +1254,7 @@ export type ForgetProcessRequest = Message<"ctr.guest.v1.ForgetProcessRequest"> 
  * Use `create(ForgetProcessRequestSchema)` to create a new message.
  */
 export const ForgetProcessRequestSchema: GenMessage<ForgetProcessRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 28);
+  messageDesc(file_guest, 30);
 
 /**
  * @generated from message ctr.guest.v1.OpenStreamRequest
@@ -1163,7 +1302,7 @@ export type OpenStreamRequest = Message<"ctr.guest.v1.OpenStreamRequest"> & {
  * Use `create(OpenStreamRequestSchema)` to create a new message.
  */
 export const OpenStreamRequestSchema: GenMessage<OpenStreamRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 29);
+  messageDesc(file_guest, 31);
 
 /**
  * Output: a PAX tar stream of what is at the path, as the container sees it. Names begin with `name`. A
@@ -1208,7 +1347,7 @@ export type CopyOut = Message<"ctr.guest.v1.CopyOut"> & {
  * Use `create(CopyOutSchema)` to create a new message.
  */
 export const CopyOutSchema: GenMessage<CopyOut> = /*@__PURE__*/
-  messageDesc(file_guest, 30);
+  messageDesc(file_guest, 32);
 
 /**
  * Input: a tar stream, unpacked below a folder. Nothing of it leaves the folder: names are relative to it
@@ -1255,7 +1394,7 @@ export type CopyIn = Message<"ctr.guest.v1.CopyIn"> & {
  * Use `create(CopyInSchema)` to create a new message.
  */
 export const CopyInSchema: GenMessage<CopyIn> = /*@__PURE__*/
-  messageDesc(file_guest, 31);
+  messageDesc(file_guest, 33);
 
 /**
  * Input and output: a connection made from inside the container's namespaces.
@@ -1283,7 +1422,7 @@ export type Dial = Message<"ctr.guest.v1.Dial"> & {
  * Use `create(DialSchema)` to create a new message.
  */
 export const DialSchema: GenMessage<Dial> = /*@__PURE__*/
-  messageDesc(file_guest, 32);
+  messageDesc(file_guest, 34);
 
 /**
  * @generated from message ctr.guest.v1.ListenRequest
@@ -1329,7 +1468,7 @@ export type ListenRequest = Message<"ctr.guest.v1.ListenRequest"> & {
  * Use `create(ListenRequestSchema)` to create a new message.
  */
 export const ListenRequestSchema: GenMessage<ListenRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 33);
+  messageDesc(file_guest, 35);
 
 /**
  * @generated from message ctr.guest.v1.CloseListenerRequest
@@ -1346,7 +1485,7 @@ export type CloseListenerRequest = Message<"ctr.guest.v1.CloseListenerRequest"> 
  * Use `create(CloseListenerRequestSchema)` to create a new message.
  */
 export const CloseListenerRequestSchema: GenMessage<CloseListenerRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 34);
+  messageDesc(file_guest, 36);
 
 /**
  * @generated from message ctr.guest.v1.AcceptRequest
@@ -1365,7 +1504,7 @@ export type AcceptRequest = Message<"ctr.guest.v1.AcceptRequest"> & {
  * Use `create(AcceptRequestSchema)` to create a new message.
  */
 export const AcceptRequestSchema: GenMessage<AcceptRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 35);
+  messageDesc(file_guest, 37);
 
 /**
  * @generated from message ctr.guest.v1.AcceptEvent
@@ -1387,7 +1526,7 @@ export type AcceptEvent = Message<"ctr.guest.v1.AcceptEvent"> & {
  * Use `create(AcceptEventSchema)` to create a new message.
  */
 export const AcceptEventSchema: GenMessage<AcceptEvent> = /*@__PURE__*/
-  messageDesc(file_guest, 36);
+  messageDesc(file_guest, 38);
 
 /**
  * @generated from message ctr.guest.v1.StatPathRequest
@@ -1411,7 +1550,7 @@ export type StatPathRequest = Message<"ctr.guest.v1.StatPathRequest"> & {
  * Use `create(StatPathRequestSchema)` to create a new message.
  */
 export const StatPathRequestSchema: GenMessage<StatPathRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 37);
+  messageDesc(file_guest, 39);
 
 /**
  * @generated from message ctr.guest.v1.StatPathReply
@@ -1477,7 +1616,7 @@ export type StatPathReply = Message<"ctr.guest.v1.StatPathReply"> & {
  * Use `create(StatPathReplySchema)` to create a new message.
  */
 export const StatPathReplySchema: GenMessage<StatPathReply> = /*@__PURE__*/
-  messageDesc(file_guest, 38);
+  messageDesc(file_guest, 40);
 
 /**
  * @generated from message ctr.guest.v1.FreezeRequest
@@ -1506,7 +1645,7 @@ export type FreezeRequest = Message<"ctr.guest.v1.FreezeRequest"> & {
  * Use `create(FreezeRequestSchema)` to create a new message.
  */
 export const FreezeRequestSchema: GenMessage<FreezeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 39);
+  messageDesc(file_guest, 41);
 
 /**
  * @generated from message ctr.guest.v1.ThawRequest
@@ -1533,7 +1672,7 @@ export type ThawRequest = Message<"ctr.guest.v1.ThawRequest"> & {
  * Use `create(ThawRequestSchema)` to create a new message.
  */
 export const ThawRequestSchema: GenMessage<ThawRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 40);
+  messageDesc(file_guest, 42);
 
 /**
  * @generated from message ctr.guest.v1.UpdateRequest
@@ -1555,7 +1694,7 @@ export type UpdateRequest = Message<"ctr.guest.v1.UpdateRequest"> & {
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export const UpdateRequestSchema: GenMessage<UpdateRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 41);
+  messageDesc(file_guest, 43);
 
 /**
  * @generated from message ctr.guest.v1.ContainerStateRequest
@@ -1572,7 +1711,7 @@ export type ContainerStateRequest = Message<"ctr.guest.v1.ContainerStateRequest"
  * Use `create(ContainerStateRequestSchema)` to create a new message.
  */
 export const ContainerStateRequestSchema: GenMessage<ContainerStateRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 42);
+  messageDesc(file_guest, 44);
 
 /**
  * @generated from message ctr.guest.v1.ContainerStateReply
@@ -1601,7 +1740,7 @@ export type ContainerStateReply = Message<"ctr.guest.v1.ContainerStateReply"> & 
  * Use `create(ContainerStateReplySchema)` to create a new message.
  */
 export const ContainerStateReplySchema: GenMessage<ContainerStateReply> = /*@__PURE__*/
-  messageDesc(file_guest, 43);
+  messageDesc(file_guest, 45);
 
 /**
  * @generated from message ctr.guest.v1.TopRequest
@@ -1618,7 +1757,7 @@ export type TopRequest = Message<"ctr.guest.v1.TopRequest"> & {
  * Use `create(TopRequestSchema)` to create a new message.
  */
 export const TopRequestSchema: GenMessage<TopRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 44);
+  messageDesc(file_guest, 46);
 
 /**
  * @generated from message ctr.guest.v1.TopReply
@@ -1635,7 +1774,7 @@ export type TopReply = Message<"ctr.guest.v1.TopReply"> & {
  * Use `create(TopReplySchema)` to create a new message.
  */
 export const TopReplySchema: GenMessage<TopReply> = /*@__PURE__*/
-  messageDesc(file_guest, 45);
+  messageDesc(file_guest, 47);
 
 /**
  * @generated from message ctr.guest.v1.TopProcess
@@ -1710,7 +1849,7 @@ export type TopProcess = Message<"ctr.guest.v1.TopProcess"> & {
  * Use `create(TopProcessSchema)` to create a new message.
  */
 export const TopProcessSchema: GenMessage<TopProcess> = /*@__PURE__*/
-  messageDesc(file_guest, 46);
+  messageDesc(file_guest, 48);
 
 /**
  * @generated from message ctr.guest.v1.FileEventsRequest
@@ -1739,7 +1878,7 @@ export type FileEventsRequest = Message<"ctr.guest.v1.FileEventsRequest"> & {
  * Use `create(FileEventsRequestSchema)` to create a new message.
  */
 export const FileEventsRequestSchema: GenMessage<FileEventsRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 47);
+  messageDesc(file_guest, 49);
 
 /**
  * @generated from message ctr.guest.v1.FileEvent
@@ -1775,7 +1914,7 @@ export type FileEvent = Message<"ctr.guest.v1.FileEvent"> & {
  * Use `create(FileEventSchema)` to create a new message.
  */
 export const FileEventSchema: GenMessage<FileEvent> = /*@__PURE__*/
-  messageDesc(file_guest, 48);
+  messageDesc(file_guest, 50);
 
 /**
  * @generated from message ctr.guest.v1.SetTimeRequest
@@ -1792,7 +1931,7 @@ export type SetTimeRequest = Message<"ctr.guest.v1.SetTimeRequest"> & {
  * Use `create(SetTimeRequestSchema)` to create a new message.
  */
 export const SetTimeRequestSchema: GenMessage<SetTimeRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 49);
+  messageDesc(file_guest, 51);
 
 /**
  * @generated from message ctr.guest.v1.StatsRequest
@@ -1809,7 +1948,7 @@ export type StatsRequest = Message<"ctr.guest.v1.StatsRequest"> & {
  * Use `create(StatsRequestSchema)` to create a new message.
  */
 export const StatsRequestSchema: GenMessage<StatsRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 50);
+  messageDesc(file_guest, 52);
 
 /**
  * @generated from message ctr.guest.v1.StatsReply
@@ -1912,7 +2051,100 @@ export type StatsReply = Message<"ctr.guest.v1.StatsReply"> & {
  * Use `create(StatsReplySchema)` to create a new message.
  */
 export const StatsReplySchema: GenMessage<StatsReply> = /*@__PURE__*/
-  messageDesc(file_guest, 51);
+  messageDesc(file_guest, 53);
+
+/**
+ * @generated from message ctr.guest.v1.RemoveContainerRequest
+ */
+export type RemoveContainerRequest = Message<"ctr.guest.v1.RemoveContainerRequest"> & {
+  /**
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * What it has left on its writable disk can be read by the host from then on, while others use the disk.
+   *
+   * @generated from field: bool settle = 2;
+   */
+  settle: boolean;
+};
+
+/**
+ * Describes the message ctr.guest.v1.RemoveContainerRequest.
+ * Use `create(RemoveContainerRequestSchema)` to create a new message.
+ */
+export const RemoveContainerRequestSchema: GenMessage<RemoveContainerRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 54);
+
+/**
+ * @generated from message ctr.guest.v1.RemoveFoldersRequest
+ */
+export type RemoveFoldersRequest = Message<"ctr.guest.v1.RemoveFoldersRequest"> & {
+  /**
+   * @generated from field: string serial = 1;
+   */
+  serial: string;
+
+  /**
+   * relative to the disk's root
+   *
+   * @generated from field: repeated string folders = 2;
+   */
+  folders: string[];
+};
+
+/**
+ * Describes the message ctr.guest.v1.RemoveFoldersRequest.
+ * Use `create(RemoveFoldersRequestSchema)` to create a new message.
+ */
+export const RemoveFoldersRequestSchema: GenMessage<RemoveFoldersRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 55);
+
+/**
+ * @generated from message ctr.guest.v1.AddEmulatorRequest
+ */
+export type AddEmulatorRequest = Message<"ctr.guest.v1.AddEmulatorRequest"> & {
+  /**
+   * of the disk that the program is on
+   *
+   * @generated from field: string serial = 1;
+   */
+  serial: string;
+
+  /**
+   * path on the disk
+   *
+   * @generated from field: string program = 2;
+   */
+  program: string;
+
+  /**
+   * of the architecture
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+
+  /**
+   * how its programs begin
+   *
+   * @generated from field: bytes magic = 4;
+   */
+  magic: Uint8Array;
+
+  /**
+   * @generated from field: bytes mask = 5;
+   */
+  mask: Uint8Array;
+};
+
+/**
+ * Describes the message ctr.guest.v1.AddEmulatorRequest.
+ * Use `create(AddEmulatorRequestSchema)` to create a new message.
+ */
+export const AddEmulatorRequestSchema: GenMessage<AddEmulatorRequest> = /*@__PURE__*/
+  messageDesc(file_guest, 56);
 
 /**
  * @generated from message ctr.guest.v1.ShutdownRequest
@@ -1931,7 +2163,7 @@ export type ShutdownRequest = Message<"ctr.guest.v1.ShutdownRequest"> & {
  * Use `create(ShutdownRequestSchema)` to create a new message.
  */
 export const ShutdownRequestSchema: GenMessage<ShutdownRequest> = /*@__PURE__*/
-  messageDesc(file_guest, 52);
+  messageDesc(file_guest, 57);
 
 /**
  * @generated from enum ctr.guest.v1.Stream
@@ -2233,6 +2465,37 @@ export const Guest: GenService<{
     methodKind: "unary";
     input: typeof StatsRequestSchema;
     output: typeof StatsReplySchema;
+  },
+  /**
+   * Ends a container and takes apart what was set up for it; what it has changed stays on its writable disk. One
+   * that was never started well is taken apart too.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.RemoveContainer
+   */
+  removeContainer: {
+    methodKind: "unary";
+    input: typeof RemoveContainerRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Removes folders of a writable disk, with all that is in them. What is not there is removed already.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.RemoveFolders
+   */
+  removeFolders: {
+    methodKind: "unary";
+    input: typeof RemoveFoldersRequestSchema;
+    output: typeof EmptySchema;
+  },
+  /**
+   * Lets programs of another architecture run, in every container that is started from then on.
+   *
+   * @generated from rpc ctr.guest.v1.Guest.AddEmulator
+   */
+  addEmulator: {
+    methodKind: "unary";
+    input: typeof AddEmulatorRequestSchema;
+    output: typeof EmptySchema;
   },
   /**
    * Stops every process, unmounts, trims and syncs. The host ends the VM after the answer.
