@@ -1,4 +1,5 @@
 import { CtrError } from "../core/mod.ts";
+import { DEFAULT_CAPABILITIES } from "../vm/mod.ts";
 
 /** All that Linux 6.12 knows, without the `CAP_`. */
 // deno-fmt-ignore
@@ -11,24 +12,6 @@ const ALL = [
   "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "WAKE_ALARM",
 ];
 
-/** What a container has when nothing else is asked for. */
-const DEFAULT = [
-  "AUDIT_WRITE",
-  "CHOWN",
-  "DAC_OVERRIDE",
-  "FOWNER",
-  "FSETID",
-  "KILL",
-  "MKNOD",
-  "NET_BIND_SERVICE",
-  "NET_RAW",
-  "SETFCAP",
-  "SETGID",
-  "SETPCAP",
-  "SETUID",
-  "SYS_CHROOT",
-];
-
 /**
  * The capabilities of a container: dropping ALL empties the base, adding ALL fills it, then named
  * ones are added, then named ones are dropped.
@@ -39,7 +22,7 @@ const DEFAULT = [
 export function capabilities(add: readonly string[], drop: readonly string[]): string[] {
   const added = add.map(normalize);
   const dropped = drop.map(normalize);
-  const set = new Set(dropped.includes("ALL") ? [] : DEFAULT);
+  const set = new Set(dropped.includes("ALL") ? [] : DEFAULT_CAPABILITIES);
   if (added.includes("ALL")) { for (const each of ALL) set.add(each); }
   for (const each of added) set.add(each);
   for (const each of dropped) set.delete(each);

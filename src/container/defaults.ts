@@ -1,25 +1,5 @@
 /** What a container gets unless it asks for something else. */
-export const MASKED_PATHS: readonly string[] = [
-  "/proc/asound",
-  "/proc/acpi",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
-];
-
-export const READONLY_PATHS: readonly string[] = [
-  "/proc/bus",
-  "/proc/fs",
-  "/proc/irq",
-  "/proc/sys",
-  "/proc/sysrq-trigger",
-];
+export { MASKED_PATHS, READONLY_PATHS } from "../vm/mod.ts";
 
 export const SYSCTLS: Readonly<Record<string, string>> = {
   "vm.overcommit_memory": "1",

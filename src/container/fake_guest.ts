@@ -195,6 +195,9 @@ export class FakeGuestVm {
       top: () => Promise.resolve([]),
       fileEvents: () => Promise.resolve(),
       stats: () => attempt(() => ({ ...NO_STATS, memoryWorkingSetBytes: this.workingSetBytes })),
+      removeContainer: () => Promise.resolve(),
+      removeFolders: () => Promise.resolve(),
+      addEmulator: () => Promise.resolve(),
       shutdown: () => attempt(() => void (this.shutDown = true)),
     };
   }

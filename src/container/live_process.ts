@@ -1,8 +1,7 @@
 import type { Exit } from "../api/mod.ts";
 import { isDiskFull } from "../core/mod.ts";
-import type { Guest, RunningVm } from "../vm/mod.ts";
+import { type Guest, ProcessInput, type RunningVm } from "../vm/mod.ts";
 import { exitOf } from "./exit.ts";
-import { ProcessInput } from "./process_input.ts";
 import { type OutputSink, type OutputStore, ProcessOutput } from "./process_output.ts";
 import { signalNumber } from "./signals.ts";
 

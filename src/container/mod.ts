@@ -11,7 +11,7 @@ export { LOG_BEGIN, logEnd, LogFollower, readLog, readTail } from "./log_reader.
 export type { LogPosition, ReadRecord } from "./log_reader.ts";
 export { DEFAULT_LOG_LIMITS } from "./log_writer.ts";
 export type { LogLimits, LogWriter } from "./log_writer.ts";
-export type { ProcessInput } from "./process_input.ts";
+export type { ProcessInput } from "../vm/mod.ts";
 export type { OutputSink } from "./process_output.ts";
 export { findContainerProblems } from "./problems.ts";
 export type { ContainerProblem } from "./problems.ts";

@@ -18,6 +18,7 @@ import { beginSession } from "./preamble.ts";
 import {
   containerMessage,
   count,
+  emulatorMessage,
   limitsMessage,
   name,
   outputOf,
@@ -37,6 +38,7 @@ import {
 import type {
   Accepted,
   ContainerSpec,
+  EmulatorSpec,
   FileEvent,
   FreezeScope,
   GuestContainerState,
@@ -345,6 +347,30 @@ export class GuestClient {
   ): Promise<void> {
     const request = { containerId, destination, events: events.map(fileEventMessage) };
     await this.#call(Guest.method.fileEvents, "tell of changed files", request);
+  }
+
+  /**
+   * Ends a container and takes apart what was set up for it; what it has changed stays on its disk.
+   *
+   * @param options `settle`: the host can read it from then on, while others use the disk.
+   */
+  async removeContainer(
+    containerId: string,
+    options: { readonly settle: boolean } = { settle: false },
+  ): Promise<void> {
+    const request = { containerId, settle: options.settle };
+    await this.#call(Guest.method.removeContainer, "take it apart", request, START_MS);
+  }
+
+  /** Removes folders of a writable disk, with all that is in them. */
+  async removeFolders(serial: string, folders: readonly string[]): Promise<void> {
+    const request = { serial, folders: [...folders] };
+    await this.#call(Guest.method.removeFolders, "remove files", request, START_MS);
+  }
+
+  async addEmulator(spec: EmulatorSpec): Promise<void> {
+    const what = `run programs of ${spec.name}`;
+    await this.#call(Guest.method.addEmulator, what, emulatorMessage(spec));
   }
 
   /** Ends every process, unmounts, trims and syncs. */

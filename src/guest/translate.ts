@@ -8,6 +8,7 @@ import type {
 } from "./gen/guest_pb.ts";
 import type {
   ContainerSpec,
+  EmulatorSpec,
   GuestExit,
   GuestProcessState,
   GuestStats,
@@ -150,6 +151,10 @@ export function containerMessage(spec: ContainerSpec) {
     limits: limitsMessage(limits),
     shmBytes: BigInt(shmBytes),
   };
+}
+
+export function emulatorMessage(spec: EmulatorSpec) {
+  return mutable(spec);
 }
 
 export function limitsMessage(limits: LimitsSpec) {

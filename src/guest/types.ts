@@ -223,17 +223,73 @@ export interface NetworkSpec {
   readonly keepResolvConf?: boolean;
 }
 
+/** What a root is made of. */
+export type LowerSpec =
+  | { readonly serial: string }
+  /** A disk image among the files of a share. */
+  | {
+    readonly shared: {
+      readonly type: string;
+      readonly tag: string;
+      readonly options: readonly string[];
+      readonly name: string;
+    };
+  }
+  /** What a root whose container was removed has left on this root's writable disk. */
+  | { readonly upperFolder: string };
+
+export interface RootfsSpec {
+  /** Lowest first. */
+  readonly layerSerials?: readonly string[];
+  /** Empty: the upper folder is a tmpfs. */
+  readonly upperSerial?: string;
+  readonly readonly?: boolean;
+  /** Instead of layers: one writable disk. */
+  readonly machineSerial?: string;
+  /** Instead of `layerSerials`, lowest first; each is mounted once for all roots. */
+  readonly lowers?: readonly LowerSpec[];
+  /** Of the writable disk, which several roots share then; absent: nothing is written. */
+  readonly upperFolder?: string;
+  /** The writable disk is worth nothing after its VM: what is synced is not written at once. */
+  readonly volatile?: boolean;
+}
+
+export interface MountSpec {
+  readonly type: string;
+  readonly source: string;
+  readonly destination: string;
+  readonly options: readonly string[];
+  /** A volume without files takes what the image has there. */
+  readonly copyUp?: boolean;
+  /** Below the root of the file system. */
+  readonly subpath?: string;
+  /** The one file that is mounted, as a file. */
+  readonly file?: string;
+  /** Of a `file` that is kept in memory alone. */
+  readonly content?: Uint8Array;
+  /** Of that file, or of the folder of a `disk` that is made for `subpath`. */
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  /** What a `root` shows; or what a folder of a `disk` that is made begins with, at `fillFrom`. */
+  readonly root?: RootfsSpec;
+  readonly fillFrom?: string;
+}
+
+/** Lets programs of another architecture run. */
+export interface EmulatorSpec {
+  /** Of the disk that the program is on. */
+  readonly serial: string;
+  readonly program: string;
+  readonly name: string;
+  /** How programs of the architecture begin. */
+  readonly magic: Uint8Array;
+  readonly mask: Uint8Array;
+}
+
 export interface ContainerSpec {
   readonly containerId: string;
-  readonly rootfs: {
-    /** Lowest first. */
-    readonly layerSerials?: readonly string[];
-    /** Empty: the upper folder is a tmpfs. */
-    readonly upperSerial?: string;
-    readonly readonly?: boolean;
-    /** Instead of layers: one writable disk. */
-    readonly machineSerial?: string;
-  };
+  readonly rootfs: RootfsSpec;
   /** Absent: the file systems are set up and nothing runs. */
   readonly process?: ProcessSpec | undefined;
   readonly network?: NetworkSpec;
@@ -243,18 +299,7 @@ export interface ContainerSpec {
     readonly cpuQuotaUs?: number;
     readonly pids?: number;
   };
-  readonly mounts?: readonly {
-    readonly type: string;
-    readonly source: string;
-    readonly destination: string;
-    readonly options: readonly string[];
-    /** A volume without files takes what the image has there. */
-    readonly copyUp?: boolean;
-    /** Below the root of the file system. */
-    readonly subpath?: string;
-    /** The one file that is mounted, as a file. */
-    readonly file?: string;
-  }[];
+  readonly mounts?: readonly MountSpec[];
   readonly devices?: readonly {
     readonly source: string;
     readonly destination: string;
@@ -272,4 +317,6 @@ export interface ContainerSpec {
   readonly shmBytes?: number;
   readonly cgroupName?: string;
   readonly init?: boolean;
+  /** A network of its own that has a loopback alone. */
+  readonly noNetwork?: boolean;
 }

@@ -23,6 +23,8 @@ export interface Disk {
   readonly readonly: boolean;
   /** virtio-blk serial by which the guest finds it; at most 20 ASCII characters. */
   readonly serial: string;
+  /** Worth nothing after the VM: what the guest flushes need not be on the host's disk. Default false. */
+  readonly volatile?: boolean | undefined;
 }
 
 /** A folder of the host that a guest sees as a file system of its own. */

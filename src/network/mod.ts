@@ -7,6 +7,7 @@ export { formatAddress, parseAddress, parseCidr } from "./cidr.ts";
 export { DEFAULT_NETWORK, MTU } from "./create_network.ts";
 export type { CreateNetwork } from "./create_network.ts";
 export { checkEgress } from "./egress.ts";
+export { guestInterfaces, HOST_GATEWAY, HOST_NAMES, RESOLVER } from "./guest_view.ts";
 export { Networks } from "./networks.ts";
 export type { NetworksOptions } from "./networks.ts";
 export type { Denial, NetdStatus } from "./netd_protocol.ts";

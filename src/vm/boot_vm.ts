@@ -21,6 +21,8 @@ export interface BootRequest {
   /** Read-only disks, lowest first. */
   readonly layers: readonly string[];
   readonly upper: string;
+  /** The upper disk is worth nothing after the VM. */
+  readonly volatile?: boolean | undefined;
   /** Further disks: volumes. */
   readonly disks?: readonly Disk[] | undefined;
   readonly shares?: readonly Share[] | undefined;
@@ -67,7 +69,12 @@ export async function bootVm(
     bootDisk: assets.bootDisk,
     disks: [
       ...request.layers.map((path, index) => ({ path, readonly: true, serial: serials[index]! })),
-      { path: request.upper, readonly: false, serial: UPPER_SERIAL },
+      {
+        path: request.upper,
+        readonly: false,
+        serial: UPPER_SERIAL,
+        volatile: request.volatile,
+      },
       ...request.disks ?? [],
     ],
     nics: request.nics,

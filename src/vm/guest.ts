@@ -1,5 +1,6 @@
 import type {
   Accepted,
+  EmulatorSpec,
   FileEvent,
   FreezeScope,
   GuestContainerState,
@@ -8,8 +9,10 @@ import type {
   GuestStep,
   LimitsSpec,
   ListenSpec,
+  MountSpec,
   OutputEvent,
   PathStat,
+  RootfsSpec,
   StartedProcess as ClientStartedProcess,
   StreamSpec,
   TopProcess,
@@ -17,6 +20,7 @@ import type {
 
 export type {
   Accepted,
+  EmulatorSpec,
   FileEvent,
   FreezeScope,
   GuestContainerState,
@@ -25,9 +29,12 @@ export type {
   GuestStep,
   LimitsSpec,
   ListenSpec,
+  LowerSpec,
+  MountSpec,
   OutputEvent,
   OutputPiece,
   PathStat,
+  RootfsSpec,
   StreamSpec,
   TopProcess,
 } from "../guest/mod.ts";
@@ -69,6 +76,10 @@ export interface Guest {
   top(containerId: string): Promise<readonly TopProcess[]>;
   fileEvents(containerId: string, destination: string, events: readonly FileEvent[]): Promise<void>;
   stats(containerId: string): Promise<GuestStats>;
+  /** Takes a container apart; what it has changed stays, and can be read by the host once settled. */
+  removeContainer(containerId: string, options?: { readonly settle: boolean }): Promise<void>;
+  removeFolders(serial: string, folders: readonly string[]): Promise<void>;
+  addEmulator(spec: EmulatorSpec): Promise<void>;
   /** Ends every process, unmounts, trims and syncs. */
   shutdown(graceMs: number): Promise<void>;
   /** Resolves when the connection is gone, whoever closed it. */
@@ -120,11 +131,7 @@ export interface GuestProcess {
 
 export interface StartContainer {
   readonly containerId: string;
-  readonly rootfs: {
-    readonly layerSerials: readonly string[];
-    readonly upperSerial: string;
-    readonly readonly: boolean;
-  };
+  readonly rootfs: RootfsSpec;
   /** Absent: the file systems are set up and nothing runs. */
   readonly process?: GuestProcess | undefined;
   readonly network: {
@@ -149,18 +156,7 @@ export interface StartContainer {
     readonly cpuQuotaUs: number;
     readonly pids: number;
   };
-  readonly mounts: readonly {
-    readonly type: string;
-    readonly source: string;
-    readonly destination: string;
-    readonly options: readonly string[];
-    /** A volume without files takes what the image has there. */
-    readonly copyUp?: boolean;
-    /** Below the root of the file system. */
-    readonly subpath?: string;
-    /** The one file that is mounted, as a file. */
-    readonly file?: string;
-  }[];
+  readonly mounts: readonly MountSpec[];
   readonly devices?: readonly {
     readonly source: string;
     readonly destination: string;
@@ -176,4 +172,6 @@ export interface StartContainer {
   readonly sysctls: Readonly<Record<string, string>>;
   readonly shmBytes: number;
   readonly init: boolean;
+  /** A network of its own that has a loopback alone. */
+  readonly noNetwork?: boolean;
 }

@@ -13,14 +13,18 @@ export {
 } from "./boot_vm.ts";
 export type { Boot, BootRequest } from "./boot_vm.ts";
 export { connectGuestOf } from "./connect_guest.ts";
+export { DEFAULT_CAPABILITIES, MASKED_PATHS, READONLY_PATHS } from "./confinement.ts";
 export { findGuestAssets } from "./guest_assets.ts";
 export type { GuestAssets } from "./guest_assets.ts";
 export type { Architecture, Hypervisor } from "../hypervisor/mod.ts";
+export { ProcessInput } from "./process_input.ts";
+export { relay } from "./relay.ts";
 export { GUEST_PORT, RunningVm } from "./running_vm.ts";
 export type { ConnectGuest } from "./running_vm.ts";
 export { named, now, Stopwatch } from "./stopwatch.ts";
 export type {
   Accepted,
+  EmulatorSpec,
   FileEvent,
   FreezeScope,
   Guest,
@@ -33,9 +37,12 @@ export type {
   InputPiece,
   LimitsSpec,
   ListenSpec,
+  LowerSpec,
+  MountSpec,
   OutputEvent,
   OutputPiece,
   PathStat,
+  RootfsSpec,
   StartContainer,
   StartedProcess,
   StreamSpec,

@@ -1,15 +1,14 @@
 import { CtrError } from "../../core/mod.ts";
-import type { Endpoint } from "../../network/mod.ts";
+import {
+  type Endpoint,
+  guestInterfaces,
+  HOST_GATEWAY,
+  HOST_NAMES,
+  RESOLVER,
+} from "../../network/mod.ts";
 import type { StartContainer } from "../../vm/mod.ts";
 import type { ContainerConfig } from "../types.ts";
 import type { NetworkStore } from "./join.ts";
-
-/** Where the guest serves names. */
-const RESOLVER = "127.0.0.11";
-/** By which the host's loopback is reached. */
-const HOST_NAMES = ["host.docker.internal", "host.containers.internal", "host.ctr.internal"];
-/** In `--add-host name:host-gateway`, the same. */
-const HOST_GATEWAY = "host-gateway";
 
 /** Interfaces `eth0` and on, the first with the default route, and what is in `/etc/resolv.conf`. */
 export async function guestNetwork(
@@ -22,15 +21,7 @@ export async function guestNetwork(
   const search = dns?.search.length || !own ? dns?.search ?? [] : await networks.searchDomains();
   return {
     network: {
-      interfaces: endpoints.map(({ mac, addresses, gateway4, gateway6, mtu, nameservers }, at) => ({
-        mac,
-        name: `eth${at}`,
-        addresses,
-        mtu,
-        nameServers: nameservers,
-        ...(at === 0 && gateway4 && { gateway4 }),
-        ...(at === 0 && gateway6 && { gateway6 }),
-      })),
+      interfaces: guestInterfaces(endpoints),
       nameservers: given.length > 0 || !own ? given : [RESOLVER],
       search,
       options: dns?.options ?? [],

@@ -1,11 +1,10 @@
 import type { Socket } from "node:net";
 import { isCtrError, type Log } from "../../core/mod.ts";
 import { connectUnixOnce } from "../../host/mod.ts";
-import type { RunningVm } from "../../vm/mod.ts";
+import { relay, type RunningVm } from "../../vm/mod.ts";
 import type { ContainerConfig } from "../types.ts";
 import { HostSockets } from "./host_socket.ts";
 import { type Inward, inwardSockets, isSocketStream, listenSpecs, newStreamId } from "./plan.ts";
-import { relay } from "./relay.ts";
 
 /** Connections of one container at a time; more are turned away. */
 const CONNECTIONS = 1024;

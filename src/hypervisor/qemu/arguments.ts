@@ -147,7 +147,7 @@ function disks({ architecture, bootDisk, disks }: VmConfig): string[] {
  * host's disk is full the guest gets an error, as it would of a broken disk: QEMU's default is to stop
  * the guest in silence until somebody tells it to go on.
  */
-function disk({ path, readonly, serial }: Disk, at: number): string[] {
+function disk({ path, readonly, serial, volatile }: Disk, at: number): string[] {
   if (!/^[\x21-\x7e]{1,20}$/.test(serial) || serial.includes(",")) {
     throw new CtrError(
       "usage",
@@ -159,8 +159,9 @@ function disk({ path, readonly, serial }: Disk, at: number): string[] {
   const access = readonly
     ? "read-only=on,file.locking=off"
     : "read-only=off,file.locking=auto,discard=unmap,detect-zeroes=unmap,werror=report";
+  const cache = volatile ? "cache=unsafe" : "cache=writeback";
   return [
-    ...["-drive", `if=none,id=disk${at},driver=raw,${file},${access},cache=writeback`],
+    ...["-drive", `if=none,id=disk${at},driver=raw,${file},${access},${cache}`],
     ...["-device", `virtio-blk-device,drive=disk${at},serial=${serial}`],
   ];
 }

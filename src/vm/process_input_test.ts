@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { RunningVm } from "../vm/mod.ts";
 import { ProcessInput } from "./process_input.ts";
+import type { RunningVm } from "./running_vm.ts";
 
 /** A guest that takes everything, one turn later. */
 function stand() {

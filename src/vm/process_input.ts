@@ -1,4 +1,4 @@
-import type { RunningVm } from "../vm/mod.ts";
+import type { RunningVm } from "./running_vm.ts";
 
 /** What one call to the guest carries at most. */
 const PIECE = 512 * 1024;

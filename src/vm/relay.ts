@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import type { RunningVm } from "../../vm/mod.ts";
-import { ProcessInput } from "../process_input.ts";
+import { ProcessInput } from "./process_input.ts";
+import type { RunningVm } from "./running_vm.ts";
 
 /** Bytes for the guest that wait; the socket is not read beyond them. */
 const AHEAD = 1 << 20;
