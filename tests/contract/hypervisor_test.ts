@@ -5,7 +5,7 @@ import { CtrError } from "../../src/core/mod.ts";
 import type { Hypervisor, Vm, VmConfig } from "../../src/hypervisor/mod.ts";
 import { type Subject, subject, type SubjectName } from "./subject.ts";
 
-const NAMES: readonly SubjectName[] = ["fake", "qemu amd64", "qemu arm64"];
+const NAMES: readonly SubjectName[] = ["fake", "qemu amd64", "qemu arm64", "vz"];
 const PORT = 1024;
 
 for (const name of NAMES) {
@@ -16,10 +16,13 @@ for (const name of NAMES) {
       return;
     }
     await using s = found;
-    const step = (title: string, test: (s: Subject) => Promise<void>) =>
-      t.step(title, () => test(s));
+    const step = (title: string, test: (s: Subject) => Promise<void>, ignore = false) => {
+      const reason = s.skips[title];
+      const named = reason === undefined ? title : `${title} (skipped: ${reason})`;
+      return t.step({ name: named, ignore: ignore || reason !== undefined, fn: () => test(s) });
+    };
     const realStep = (title: string, test: (s: Subject) => Promise<void>) =>
-      t.step({ name: title, ignore: !s.real, fn: () => test(s) }); // a fake has no process
+      step(title, test, !s.real); // a fake has no process
 
     await step("a stream carries bytes both ways", carriesBytes);
     await step("a new stream ends the old and starts clean", replacesStream);
@@ -184,7 +187,8 @@ async function namesMissingShare(s: Subject) {
 }
 
 async function sharesFolders(s: Subject) {
-  await shares(s, s.hypervisor, Deno.uid() === 0 ? "virtiofs" : "9p");
+  const virtiofs = s.driver.name === "vz" || Deno.uid() === 0;
+  await shares(s, s.hypervisor, virtiofs ? "virtiofs" : "9p");
 }
 
 async function sharesBy9p(s: Subject) {
@@ -281,7 +285,8 @@ async function noticesCrash(s: Subject) {
   Deno.kill(vm.pid, "SIGKILL");
   const error = await refused(() => connecting);
   assert.deepEqual(error.code, "unavailable");
-  assert.deepEqual(await vm.wait(), { how: "failed", reason: "qemu was killed by SIGKILL" });
+  const monitor = s.driver.name === "qemu" ? "qemu" : "its monitor";
+  assert.deepEqual(await vm.wait(), { how: "failed", reason: `${monitor} was killed by SIGKILL` });
   await assertNothingLeft(s, config);
 }
 
@@ -361,7 +366,7 @@ function spawnStarter(s: Subject, config: VmConfig) {
       "-A",
       new URL("starter.ts", import.meta.url).pathname,
       JSON.stringify(config),
-      s.stateFolder,
+      JSON.stringify(s.driver),
     ],
     stdout: "piped",
     stderr: "inherit",

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { QemuHypervisor } from "../../src/hypervisor/mod.ts";
+import { makeDriver } from "./driver.ts";
 
-const [config, stateFolder] = Deno.args;
-const hypervisor = new QemuHypervisor({ stateFolder: stateFolder!, accelerator: "tcg" });
+const [config, driver] = Deno.args;
+const hypervisor = makeDriver(JSON.parse(driver!));
 console.log("starting");
 const vm = await hypervisor.start(JSON.parse(config!));
 console.log(`started ${vm.pid}`);
