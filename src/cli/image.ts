@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { App } from "./app.ts";
+import { buildCommand } from "./build.ts";
 import {
   convertCommand,
   diffCommand,
@@ -34,7 +35,8 @@ export function imageCommand(app: App): Command {
     .addCommand(saveCommand(app))
     .addCommand(importCommand(app))
     .addCommand(convertCommand(app))
-    .addCommand(diffCommand(app));
+    .addCommand(diffCommand(app))
+    .addCommand(buildCommand(app), { hidden: true });
 }
 
 export function imageAliases(app: App): Command[] {

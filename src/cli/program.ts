@@ -1,6 +1,8 @@
 import { Command, CommanderError, Option } from "commander";
 import type { App } from "./app.ts";
 import { attachCommand } from "./attach.ts";
+import { buildCommand } from "./build.ts";
+import { builderCommand, buildxCommand } from "./builder.ts";
 import {
   pauseCommand,
   pruneCommand,
@@ -80,10 +82,11 @@ export function buildProgram(app: App): Command {
     updateCommand(app),
     eventsCommand(app),
   ]);
-  group("Images:", [imageCommand(app)]);
+  group("Images:", [buildCommand(app), imageCommand(app), builderCommand(app)]);
   group("Volumes:", [volumeCommand(app)]);
   group("Networks:", [networkCommand(app), dnsCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });
+  program.addCommand(buildxCommand(app), { hidden: true });
   group("Registries:", [registryCommand(app)]);
   for (const alias of registryAliases(app)) program.addCommand(alias, { hidden: true });
   group("ctr itself:", [

@@ -32,7 +32,7 @@ export async function followProgress(
 ): Promise<unknown> {
   const view = chooseView(app, options);
   try {
-    for await (const line of lines(response.body)) {
+    for await (const line of jsonLines(response.body)) {
       const progress = JSON.parse(line) as Progress;
       if (options.how === "json") app.stderr.line(line);
       if (progress.kind === "result") return progress.value;
@@ -90,7 +90,8 @@ export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, "").slice(0, 12);
 }
 
-async function* lines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
+/** The lines of an NDJSON answer, as they come. */
+export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncIterable<string> {
   const decoder = new TextDecoder();
   let text = "";
   for await (const chunk of body) {
