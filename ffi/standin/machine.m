@@ -150,7 +150,7 @@ static NSString *lastWords(int errors) {
         argv[at] = (char *)[[plan->arguments objectAtIndex:at] UTF8String];
     }
     dispatch_queue_t queue = mine->queue;
-    run->child = spawnChild(argv, NULL, inherited, run->errors, ^(int status) {
+    run->child = spawnChild(argv, inherited, -1, run->errors, ^(int status) {
         (void)status;
         dispatch_async(queue, ^{
             @autoreleasepool {

@@ -29,7 +29,7 @@ static BOOL inherits(const int *inherited, int descriptor) {
 }
 
 // In the child, which has one thread: system calls, and nothing that could wait for another.
-static void __attribute__((noreturn)) become(char *const *argv, const char *work, const int *inherited, int output,
+static void __attribute__((noreturn)) become(char *const *argv, const int *inherited, int input, int output,
                                               pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1); // it died before the kernel knew
@@ -37,10 +37,9 @@ static void __attribute__((noreturn)) become(char *const *argv, const char *work
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_DFL);
-    dup2(open("/dev/null", O_RDONLY), 0);
+    dup2(input >= 0 ? input : open("/dev/null", O_RDONLY), 0);
     dup2(output, 1);
     dup2(output, 2);
-    if (work && chdir(work) != 0) _exit(126);
     for (int fd = 3; fd < 4096; fd++) {
         int flags = fcntl(fd, F_GETFD);
         if (flags < 0) continue;
@@ -69,13 +68,13 @@ static void *watch(void *argument) {
     return NULL;
 }
 
-pid_t spawnChild(char *const *argv, const char *work, const int *inherited, int output, void (^ended)(int status)) {
+pid_t spawnChild(char *const *argv, const int *inherited, int input, int output, void (^ended)(int status)) {
     pthread_once(&once, makeMaker);
     __block pid_t child = -1;
     dispatch_sync(maker, ^{
         pid_t parent = getpid();
         child = fork();
-        if (child == 0) become(argv, work, inherited, output, parent);
+        if (child == 0) become(argv, inherited, input, output, parent);
     });
     if (child < 0) return -1;
     struct watched *watched = calloc(1, sizeof *watched);

@@ -8,8 +8,8 @@
 #import <sys/un.h>
 #import <unistd.h>
 
-// Reads one order per line: "mount ACCESS NAME PATH" or "forget NAME". A word that the shell could misread is quoted
-// by printf %q's rules: no newline occurs in it.
+// Arguments: where to mount, what (single ACCESS PATH, or several - -), ACCESS NAME PATH of each folder, --, the daemon.
+// Then it reads orders, a line each, parts between tabs: mount ACCESS NAME PATH, or forget - NAME -.
 static const char *const KEEPER =
     "root=$1; shift\n"
     "mount --make-rprivate /\n"
@@ -25,10 +25,9 @@ static const char *const KEEPER =
     "shift 3\n"
     "while [ $# -gt 3 ]; do [ \"$1\" = -- ] && break; place \"$1\" \"$2\" \"$3\" || exit 1; shift 3; done\n"
     "shift\n"
-    "exec 9<&$1; shift\n"
-    "\"$@\" 9<&- &\n"
+    "\"$@\" < /dev/null &\n"
     "daemon=$!\n"
-    "while IFS='\t' read -r what access name path <&9; do\n"
+    "while IFS='\t' read -r what access name path; do\n"
     "  case $what in\n"
     "  mount) place \"$access\" \"$name\" \"$path\" ;;\n"
     "  forget) umount -R -l \"$root/$name\" && rmdir \"$root/$name\" ;;\n"
@@ -105,7 +104,6 @@ static NSArray *described(NSString *name, VZStandIn *directory) {
         [names addObject:name];
     }
     [words addObject:@"--"];
-    [words addObject:[NSString stringWithFormat:@"%d", reading[0]]];
     [words addObject:path];
     NSString *descriptor = [NSString stringWithFormat:@"--fd=%d", listening];
     if (rust) [words addObjectsFromArray:[NSArray arrayWithObjects:descriptor, @"--shared-dir=/srv", @"--cache=auto",
@@ -114,8 +112,10 @@ static NSArray *described(NSString *name, VZStandIn *directory) {
                                      @"source=/srv,cache=auto,xattr,log_level=warn", nil]];
     char **argv = calloc([words count] + 1, sizeof *argv);
     for (NSUInteger at = 0; at < [words count]; at++) argv[at] = (char *)[[words objectAtIndex:at] UTF8String];
-    int inherited[] = { listening, reading[0], -1 };
-    pid = spawnChild(argv, NULL, inherited, 2, ^(int status) { (void)status; });
+    int inherited[] = { listening, -1 };
+    int output = getenv("CTRVZ_STANDIN_LOUD") ? dup(2) : open("/dev/null", O_WRONLY | O_CLOEXEC);
+    pid = spawnChild(argv, inherited, reading[0], output, ^(int status) { (void)status; });
+    close(output);
     free(argv);
     close(listening);
     close(reading[0]);

@@ -41,10 +41,10 @@ VZPlan *planFor(VZVirtualMachineConfiguration *configuration, NSString *restore,
 NSString *fingerprint(VZVirtualMachineConfiguration *configuration);
 
 // --- process.m
-// A child that ends with this process. `work` is where it runs, or NULL; `inherited` ends with -1: descriptors that it
-// gets under the same numbers; all others are closed. Its output goes to `output`. `ended` is called on a thread of
+// A child that ends with this process. `inherited` ends with -1: descriptors that it gets under the same numbers; all
+// others are closed. It reads `input`, or nothing if that is -1, and writes to `output`. `ended` is called on a thread of
 // its own.
-pid_t spawnChild(char *const *argv, const char *work, const int *inherited, int output, void (^ended)(int status));
+pid_t spawnChild(char *const *argv, const int *inherited, int input, int output, void (^ended)(int status));
 void killChild(pid_t pid);
 
 // --- shares.m

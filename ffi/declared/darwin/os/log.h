@@ -17,7 +17,7 @@ extern void _os_log_impl(void *dso, os_log_t log, os_log_type_t type, const char
 #define os_log_with_type(log, type, format, ...)                                                                     \
     do {                                                                                                             \
         if (os_log_type_enabled(log, type)) {                                                                        \
-            static const char ctr_format[] __attribute__((section("__TEXT,__oslogstring"), internal_linkage)) =      \
+            static const char ctr_format[] __attribute__((section("__TEXT,__oslogstring"))) =                        \
                 format;                                                                                              \
             uint8_t ctr_buffer[__builtin_os_log_format_buffer_size(format, __VA_ARGS__)]                             \
                 __attribute__((aligned(16)));                                                                        \
