@@ -42,6 +42,9 @@ export async function ctrHome(config = ""): Promise<CtrHome> {
 export class CtrHome implements AsyncDisposable {
   readonly #children: Deno.ChildProcess[] = [];
 
+  /** Words in front of every command, as `nsenter`'s. */
+  within: readonly string[] = [];
+
   constructor(readonly path: string) {}
 
   async ctr(args: readonly string[], options: RunOptions = {}): Promise<Result> {
@@ -64,8 +67,9 @@ export class CtrHome implements AsyncDisposable {
   }
 
   async spawn(args: readonly string[], options: RunOptions = {}): Promise<Deno.ChildProcess> {
-    const child = new Deno.Command(Deno.execPath(), {
-      args: [...await this.command(), ...args],
+    const [program = "", ...before] = [...this.within, Deno.execPath()];
+    const child = new Deno.Command(program, {
+      args: [...before, ...await this.command(), ...args],
       env: { CTR_HOME: this.path, XDG_CONFIG_HOME: `${this.path}/config`, ...options.env },
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
