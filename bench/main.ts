@@ -18,6 +18,7 @@ const NAMES = [
   "stats",
   "many",
   "logs",
+  "net",
 ];
 
 const names = Deno.args.filter((arg) => !arg.startsWith("-"));

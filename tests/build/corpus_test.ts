@@ -5,6 +5,7 @@ import { BuildHome, REGISTRY } from "./support/build_home.ts";
 import { readCases } from "./support/cases.ts";
 import { makeContext } from "./support/context.ts";
 import { Expected } from "./support/expected.ts";
+import { inLanes } from "./support/lanes.ts";
 import { differences } from "./support/image_tree.ts";
 import { NEEDS } from "./support/peer.ts";
 
@@ -39,13 +40,3 @@ testWith(NEEDS, "the corpus gives the same files and configs as buildah", async 
     await Deno.remove(context, { recursive: true });
   }
 });
-
-/** Works on all items, a few at a time and in order. A failure waits until somebody looks. */
-function inLanes<T, R>(lanes: number, items: readonly T[], work: (item: T) => Promise<R>) {
-  const running: Promise<unknown>[] = Array.from({ length: lanes }, () => Promise.resolve());
-  return items.map((item, index) => {
-    const result = running[index % lanes]!.then(() => work(item));
-    running[index % lanes] = result.catch(() => {});
-    return result;
-  });
-}

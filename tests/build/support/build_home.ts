@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { type CtrHome, ctrHome, type Result, type RunOptions } from "../../run/ctr_home.ts";
 import { imageTree } from "./image_tree.ts";
+import { readReport, type Report } from "./report.ts";
 import { meaning, parseDocument } from "./image_config.ts";
 import type { Built } from "./peer.ts";
 
@@ -28,6 +29,18 @@ export class BuildHome implements AsyncDisposable {
   /** @returns Standard output, and the log. Fails with the log. */
   async mustBuild(args: readonly string[], options: RunOptions = {}): Promise<Result> {
     return must(await this.build(args, options), `build ${args.join(" ")}`);
+  }
+
+  /** `ctr build …`, whatever comes of it, as its events tell it. */
+  async report(args: readonly string[], options: RunOptions = {}): Promise<Report> {
+    return readReport(await this.home.ctr(["build", "--progress", "rawjson", ...args], options));
+  }
+
+  /** `report()` of a build that must succeed. */
+  async mustReport(args: readonly string[], options: RunOptions = {}): Promise<Report> {
+    const report = await this.report(args, options);
+    assert.equal(report.status, 0, `${JSON.stringify(report.failed)}\n${report.log}`);
+    return report;
   }
 
   /** `ctr …`, which must end with 0. @returns Standard output. */

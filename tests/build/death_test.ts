@@ -1,0 +1,122 @@
+/** Whatever dies, and whenever: what the cache says stays true, and nothing stays behind. */
+import assert from "node:assert/strict";
+import { BuildHome, buildTest, folderOf, must } from "./support/build_home.ts";
+import { run } from "../image/support/tools.ts";
+
+const DOCKERFILE = `FROM busybox AS one
+COPY big /big
+RUN echo building; head -c 3000000 /dev/urandom > /random; sha256sum /random | cut -c1-64 > /sum
+RUN sleep 1; sha256sum /random | cut -c1-64 | cmp - /sum
+FROM busybox
+COPY --from=one /random /sum /
+CMD ["sh", "-c", "sha256sum /random | cut -c1-64 | cmp - /sum && echo whole"]
+`;
+/** Milliseconds after the build has begun, or what it has said. */
+const MOMENTS = [/COPY/, /building/, 700, 1500, 2500];
+
+buildTest("kill -9 of the engine at any moment: the next build is right", async (t) => {
+  await using home = await BuildHome.open();
+  await using context = await folderOf({ Dockerfile: DOCKERFILE });
+  for (const moment of MOMENTS) {
+    await t.step(String(moment), async () => {
+      await Deno.writeTextFile(`${context.path}/big`, `${moment}${"x".repeat(4_000_000)}`);
+      await home.must("system", "start");
+      const pid = await home.home.enginePid();
+      const child = await home.home.spawn([
+        "build",
+        "--progress",
+        "plain",
+        "-t",
+        "x",
+        context.path,
+      ]);
+      const said = saying(child.stderr);
+      await (typeof moment === "number" ? said.first.then(() => pause(moment)) : said.of(moment));
+      Deno.kill(pid, "SIGKILL");
+      await said.end;
+      await child.stdout.cancel();
+      await child.status;
+      await home.mustBuild(["-t", "x", context.path]);
+      const whole = await home.home.ctr(["run", "--rm", "--progress", "none", "x"]);
+      assert.equal(must(whole, "run").stdout, "whole\n");
+    });
+  }
+  await t.step("nothing is left: no VM, no folder, no half-written file", async () => {
+    assert.deepEqual(await home.home.monitors(), []);
+    assert.deepEqual([...Deno.readDirSync(`${home.home.path}/builds`)].map(({ name }) => name), []);
+    assert.deepEqual(await home.home.litter(), []);
+  });
+});
+
+buildTest("a build that is given up ends its steps, and leaves nothing", async () => {
+  await using home = await BuildHome.open();
+  await using context = await folderOf({
+    Dockerfile: "FROM busybox\nRUN echo waiting; sleep 1000\n",
+  });
+  const child = await home.home.spawn(["build", "--progress", "plain", context.path]);
+  const said = saying(child.stderr);
+  await said.of(/waiting/);
+  child.kill("SIGINT");
+  await said.end;
+  await child.stdout.cancel();
+  assert.equal((await child.status).code, 130);
+  for (const until = Date.now() + 10_000; (await home.home.monitors()).length > 0;) {
+    assert.ok(Date.now() < until, "the VM lives on");
+    await pause(100);
+  }
+  const status = JSON.parse(await home.must("builder", "status", "--format", "json"));
+  assert.deepEqual([status].flat().flatMap(({ builds }) => builds ?? []), []);
+});
+
+buildTest("a disk that is full ends a build with one sentence", async (t) => {
+  if (Deno.uid() !== 0) return;
+  const place = await Deno.makeTempDir({ prefix: "ctr-full-" });
+  await run("mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", place);
+  try {
+    await using home = await BuildHome.open();
+    await using context = await folderOf({ Dockerfile: "FROM busybox\nCOPY big /big\n" });
+    await run("sh", "-c", `head -c 80000000 /dev/urandom > ${context.path}/big`);
+    const env = { CTR_HOME: `${place}/home` };
+    await t.step("COPY", async () => {
+      const { status, stderr } = await home.build([context.path], { env });
+      assert.equal(status, 1);
+      assert.match(stderr, /^error: [^\n]*(no space|full)[^\n]*$/im);
+      assert.equal(stderr.match(/^error: /gm)?.length, 1);
+    });
+    await t.step("the next build that fits is right", async () => {
+      await Deno.writeTextFile(`${context.path}/big`, "small");
+      must(await home.build(["-t", "x", context.path], { env }), "build");
+    });
+    must(await home.home.ctr(["system", "stop"], { env }), "system stop");
+  } finally {
+    await run("umount", "-l", place);
+    await Deno.remove(place);
+  }
+});
+
+/** What a stream says, as it comes. */
+function saying(stream: ReadableStream<Uint8Array>) {
+  let text = "";
+  let ended = false;
+  let wake = Promise.withResolvers<void>();
+  const end = (async () => {
+    for await (const piece of stream.pipeThrough(new TextDecoderStream())) {
+      text += piece;
+      wake.resolve();
+      wake = Promise.withResolvers<void>();
+    }
+    ended = true;
+    wake.resolve();
+  })();
+  const of = async (pattern: RegExp) => {
+    while (!pattern.test(text)) {
+      assert.ok(!ended, `it ended without ${pattern}:\n${text}`);
+      await wake.promise;
+    }
+  };
+  return { end, of, first: of(/./) };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

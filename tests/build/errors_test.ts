@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { BuildHome, buildTest, folderOf } from "./support/build_home.ts";
+
+const GOLDEN = new URL("testdata/errors.txt", import.meta.url);
+
+/** Dockerfiles that must fail, by what is wrong with them. */
+const CASES: Readonly<Record<string, string>> = {
+  "an instruction that does not exist": "FROM busybox\nCPOY a /a\n",
+  "nothing in it": "# only a comment\n",
+  "no FROM": "RUN true\n",
+  "a file that is not there": "FROM busybox\nCOPY nothing /a\n",
+  "a pattern that meets nothing": "FROM busybox\nCOPY *.none /a/\n",
+  "a file that is ignored": "FROM busybox\nCOPY ignored /a\n",
+  "a stage that is not there": "FROM busybox\nCOPY --from=stage /a /a\n",
+  "an image that is not there": "FROM busybox:nothing\nRUN true\n",
+  "a stage that needs itself": "FROM b AS a\nFROM a AS b\n",
+  "an argument that is not set": "ARG BASE\nFROM $BASE\n",
+  "a variable that must be": "FROM busybox\nLABEL a=${NAME:?is needed}\n",
+  "a flag that does not exist": "FROM busybox\nCOPY --chwon=1 a /a\n",
+  "a user that is not there": "FROM busybox\nCOPY --chown=nobody-here a /a\n",
+  "a mode that is none": "FROM busybox\nCOPY --chmod=99 a /a\n",
+  "several files onto one name": "FROM busybox\nCOPY a b /c\n",
+  "a file where a folder is": "FROM busybox\nCOPY a /a/\nCOPY a /a/a/b\n",
+  "a heredoc without an end": "FROM busybox\nRUN <<EOF\necho\n",
+  "quotes without an end": 'FROM busybox\nENV A="b\n',
+  "a command that fails": "FROM busybox\nRUN echo one; echo two >&2; exit 3\n",
+  "a command that is not there": 'FROM busybox\nRUN ["/no/such/program"]\n',
+  "a script that fails in the middle":
+    "FROM busybox\nRUN <<EOF\nset -e\necho one\nfalse\necho two\nEOF\n",
+  "a mount that cannot be read": "FROM busybox\nRUN --mount=type=cach,target=/a true\n",
+  "a mount's source that is not there": "FROM busybox\nRUN --mount=source=nothing,target=/a true\n",
+  "security that was not allowed": "FROM busybox\nRUN --security=insecure true\n",
+  "a signal that is none": "FROM busybox\nSTOPSIGNAL SIGNOTHING\n",
+  "a port that is none": "FROM busybox\nEXPOSE 70000\n",
+};
+
+buildTest("errors say what is wrong, and where", async () => {
+  await using home = await BuildHome.open();
+  await using context = await folderOf({
+    a: "a",
+    b: "b",
+    ignored: "i",
+    ".dockerignore": "ignored\n",
+  });
+  let told = "";
+  for (const [what, text] of Object.entries(CASES)) {
+    await context.write({ Dockerfile: text });
+    const { status, stderr, stdout } = await home.build(["--progress", "quiet", context.path]);
+    assert.equal(stdout, "", what);
+    told += `# ${what}\n${stderr.trimEnd().replaceAll(context.path, "CONTEXT")}\n[${status}]\n\n`;
+  }
+  if (Deno.env.get("UPDATE_GOLDENS")) return await Deno.writeTextFile(GOLDEN, told);
+  assert.equal(told, await Deno.readTextFile(GOLDEN));
+});
