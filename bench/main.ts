@@ -19,6 +19,7 @@ const NAMES = [
   "many",
   "logs",
   "net",
+  "build",
 ];
 
 const names = Deno.args.filter((arg) => !arg.startsWith("-"));
