@@ -8,7 +8,7 @@
 typedef struct os_log_s *os_log_t;
 typedef uint8_t os_log_type_t;
 
-extern struct mach_header __dso_handle;
+extern struct mach_header __dso_handle __attribute__((visibility("hidden")));
 extern os_log_t os_log_create(const char *subsystem, const char *category);
 extern _Bool os_log_type_enabled(os_log_t log, os_log_type_t type);
 extern void _os_log_impl(void *dso, os_log_t log, os_log_type_t type, const char *format, uint8_t *buffer,
