@@ -67,6 +67,24 @@ export const DIFFERENT: Readonly<Record<string, Readonly<Record<string, string>>
     "--quiet": "references, for ctr addresses images by them",
     "--no-trunc": "the same as `--digests`",
   },
+  build: {
+    "--allow": "for steps that ask for it; not `device`",
+    "--annotation": "levels as in Docker, one each",
+    "--build-context": "not `input:`, which is for bake files",
+    "--cache-from": "`registry` and `local`; not `gha`, `s3`, `azblob`",
+    "--cache-to": "`registry`, `local` and `inline`; not `gha`, `s3`, `azblob`",
+    "--call": "`check`, `outline` and `targets`, each also with `,format=json`",
+    "--debug": "`-D` is not there; write `--debug`",
+    "--iidfile":
+      "the digest of the manifest, or of the index; `ctr` takes it wherever an image is named",
+    "--load": "changes nothing: images go into the store unless `--output` says otherwise",
+    "--network": "`default`, `none` and `host`",
+    "--output":
+      "`type=oci` without `dest` goes into the store, as in Apple's container; `dest=-` is standard output",
+    "--progress": "without `none` being different from `quiet`",
+    "--quiet": "prints the digest of the manifest, or of the index",
+    "--ssh": "a key gets an agent of its own for the time of the build",
+  },
 };
 
 /** Flags of `images` that are not declared. */

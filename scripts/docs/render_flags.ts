@@ -1,12 +1,15 @@
 import type { Command } from "commander";
-import { REFUSED_IN_RUN, refusedAs } from "../../src/cli/refused_options.ts";
+import { REFUSED_IN_BUILD } from "../../src/cli/build_refused.ts";
+import { REFUSED_IN_RUN, refusedAs, type RefusedFlag } from "../../src/cli/refused_options.ts";
 import { DIFFERENT, DOCKER_FLAGS, NOT_OF_CREATE, REFUSED_ELSEWHERE } from "./docker_flags.ts";
 
 type Verdict = readonly [verdict: "same" | "different" | "refused", note: string];
 
 /** `docs/docker-flags.md`, from the commands that `program` declares. */
 export function dockerFlags(program: Command): string {
-  const sections = ["run", "create", "exec", "ps", "images"].map((name) => section(program, name));
+  const sections = ["run", "create", "exec", "ps", "images", "build"].map((name) =>
+    section(program, name)
+  );
   return `# Docker's flags
 
 <!-- Written by \`deno task docs\` from the command table. Do not edit. -->
@@ -16,13 +19,7 @@ makes of it. **Same**: written alike, means the same. **Different**: read, with 
 **Refused**: read, and the command ends with the reason. Flags without a value may be written with
 \`=true\` and \`=false\`, as in Docker.
 
-${sections.join("\n")}
-## docker build
-
-\`ctr\` has no \`build\` in this version, so none of its flags is there: ${
-    flagsOf("build").map(({ text }) => `\`${text}\``).join(", ")
-  }.
-`;
+${sections.join("\n")}`;
 }
 
 function section(program: Command, name: string): string {
@@ -52,9 +49,9 @@ function verdictOn(
   long: string,
 ): Verdict {
   const table = name === "create" ? "run" : name;
-  const reason = refusedAs(long);
   const runs = table === "run";
-  if (runs && reason && command.options.some((each) => each.long === long)) {
+  const reason = runs ? refusedAs(long) : table === "build" ? refusedInBuildAs(long) : undefined;
+  if (reason && command.options.some((each) => each.long === long)) {
     const idle = reason.accepts?.map((each) => `\`${each}\``).join(", ");
     const taken = command.options.find((each) => short !== undefined && each.short === short);
     const notes = [
@@ -76,6 +73,10 @@ function verdictOn(
   const negative = REFUSED_IN_RUN.find(({ flags }) => flags === long.replace("--", "--no-"));
   if (runs && negative) return ["different", `\`${long}=false\` is refused: ${negative.reason}`];
   return ["same", ""];
+}
+
+function refusedInBuildAs(long: string): RefusedFlag | undefined {
+  return REFUSED_IN_BUILD.find(({ flags }) => flags.split(/[ ,]+/).includes(long));
 }
 
 function find(program: Command, name: string): Command {

@@ -1,5 +1,9 @@
 import { z } from "zod";
 import {
+  BuildAnswer,
+  BuildCacheRecord,
+  BuilderStatus,
+  BuildEvent,
   Container,
   ContainerStats,
   EngineEvent,
@@ -81,6 +85,22 @@ export const DOCUMENTS: Readonly<Record<string, Document>> = {
   version: {
     schema: z.strictObject({ deno: z.string(), version: z.string() }),
     printedBy: "ctr version --format json",
+  },
+  "builder-status": {
+    schema: z.array(BuilderStatus),
+    printedBy: "ctr builder status --format json",
+  },
+  "builder-cache": {
+    schema: z.array(BuildCacheRecord),
+    printedBy: "ctr builder du --format json",
+  },
+  "build-answer": {
+    schema: BuildAnswer,
+    printedBy: "ctr build --call check|outline|targets,format=json",
+  },
+  "build-event": {
+    schema: BuildEvent,
+    printedBy: "ctr build --progress rawjson, a line each on standard error",
   },
   progress: { schema: Progress, printedBy: "--progress json, a line each on standard error" },
 };

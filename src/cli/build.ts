@@ -50,10 +50,12 @@ function outputOptions(command: Command): void {
 }
 
 function cacheOptions(command: Command): void {
+  const filter = new Option("--no-cache-filter <stage>", "run every step of a stage again");
+  filter.negate = false; // it is no flag without "no"
   command
     .optionsGroup("Cache:")
     .option("--no-cache", "run every step again")
-    .option("--no-cache-filter <stage>", "run every step of a stage again", repeated)
+    .addOption(filter.argParser(repeated))
     .option("--cache-from <type=...,key=value>", "a cache of another builder", repeated)
     .option("--cache-to <type=...,key=value>", "leave the cache for other builders", repeated)
     .option("--pull", "look for newer base images");

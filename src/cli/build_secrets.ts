@@ -1,4 +1,4 @@
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isCtrError } from "../core/mod.ts";
 import { usage } from "./errors.ts";
 import { KeyValues } from "./key_values.ts";
 
@@ -51,7 +51,7 @@ async function readSecret(
     : variable !== undefined
     ? variableBytes(values, variable, lookup)
     : type === "file" || lookup(id) === undefined
-    ? await fileBytes(id)
+    ? await namedFile(values, id)
     : variableBytes(values, id, lookup);
   if (bytes.length > MOST_BYTES) {
     throw new CtrError("too-large", `cannot use --secret "${text}": it has more than 500 KiB`);
@@ -67,6 +67,15 @@ function variableBytes(
   const value = lookup(name);
   if (value === undefined) throw values.bad(`the variable ${name} is not set`);
   return new TextEncoder().encode(value);
+}
+
+async function namedFile(values: KeyValues, id: string): Promise<Uint8Array> {
+  try {
+    return await fileBytes(id);
+  } catch (error) {
+    if (!isCtrError(error, "not-found")) throw error;
+    throw values.bad(`there is neither a variable nor a file "${id}"`, "add src=PATH or env=NAME");
+  }
 }
 
 async function fileBytes(path: string): Promise<Uint8Array> {

@@ -35,9 +35,24 @@ const VALUES: Readonly<Record<string, Place>> = {
   "--for": { words: ["healthy", "running", "exited"] },
 };
 
+/** The same of `build`, where some flags mean something else. */
+const BUILD_VALUES: Readonly<Record<string, Place>> = {
+  "--network": { words: ["default", "none", "host"] },
+  "--output": {
+    words: "image registry oci docker tar local cacheonly".split(" ").map((type) => `type=${type}`),
+  },
+  "--cache-from": { words: ["type=registry,ref=", "type=local,src="], kinds: ["image"] },
+  "--cache-to": { words: ["type=registry,ref=", "type=local,dest=", "type=inline"] },
+  "--call": { words: ["check", "outline", "targets"] },
+  "--allow": { words: ["network.host", "security.insecure"] },
+  "--secret": { words: ["id="] },
+  "--ssh": { words: ["default"] },
+};
+
 const FILTERS: Readonly<Record<string, string>> = {
   ls: "id name label status exited health ancestor before since volume network",
   images: "dangling label reference before since",
+  cache: "id parent type description inuse shared private until unused-for",
 };
 
 /** Arguments by the name that their command declares. */
@@ -56,10 +71,11 @@ export function valuesOf(command: Command, option: Option): Place {
   const long = option.long ?? "";
   if (long === "--filter") {
     const isImages = command.name() === "images" || command.parent?.name() === "image";
-    const keys = FILTERS[isImages ? "images" : command.name()] ?? "label";
+    const isCache = ["builder", "buildx"].includes(command.parent?.name() ?? "");
+    const keys = FILTERS[isImages ? "images" : isCache ? "cache" : command.name()] ?? "label";
     return { words: keys.split(" ").map((key) => `${key}=`) };
   }
-  return VALUES[long] ?? {};
+  return (command.name() === "build" ? BUILD_VALUES[long] : undefined) ?? VALUES[long] ?? {};
 }
 
 /** What may stand as the operand of that number, from 0. */
