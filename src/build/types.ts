@@ -13,7 +13,7 @@ import type { Images } from "../image/mod.ts";
 import type { StepRunner } from "./run/types.ts";
 
 export interface BuilderOptions {
-  /** The ctr home; `builds/` is made in it. */
+  /** The ctr home; `build-files/` is made in it. */
   readonly home: string;
   /** Open database, in which `migrate` of this folder was called. */
   readonly db: DatabaseSync;
@@ -46,8 +46,8 @@ export interface Builder {
   stop(): Promise<BuilderStopReply>;
   /** Builds that run. */
   readonly active: number;
-  /** Removes what a killed engine has left. Called once, when this engine begins. */
-  sweep(): Promise<void>;
+  /** Removes what a killed engine has left, as soon as `work` is done. No build begins before that. */
+  adopting(work: Promise<unknown>): void;
 }
 
 export interface BuilderUsage {

@@ -6,6 +6,7 @@ import {
   type Environment,
   type Version,
 } from "../api/mod.ts";
+import { cachedLayers, openBuilder, openStepRunner } from "../build/mod.ts";
 import { type Config, readConfig } from "../config/mod.ts";
 import {
   ContainerRecords,
@@ -18,10 +19,13 @@ import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
 import { configFile, hostCpus } from "../host/mod.ts";
 import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
 import { openImages } from "../image/mod.ts";
+import { Machines } from "../machine/mod.ts";
+import { parsePlatform } from "../oci/mod.ts";
 import { NetworkRecords, Networks } from "../network/mod.ts";
 import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
 import { ClockWatch } from "./clock.ts";
+import { buildRoutes } from "./build_routes.ts";
 import { containerRoutes } from "./container_routes.ts";
 import { openEngineLog } from "./engine_log.ts";
 import { EventLog } from "./event_log.ts";
@@ -30,6 +34,8 @@ import { fileRoutes } from "./file_routes.ts";
 import { HostDomains } from "./host_domains.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
+import { machineContainers } from "./machine_containers.ts";
+import { machineRoutes } from "./machine_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
 import { networkRoutes } from "./network_routes.ts";
@@ -108,6 +114,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     usedManifests: () => [...records.all()].map(({ config }) => config.image.manifest),
     users: () =>
       [...records.all()].map(({ config: { name, image: { manifest } } }) => ({ name, manifest })),
+    cached: cachedLayers(db),
     ...(options.environment && { environment: options.environment }),
     ...imageOptions(config),
   });
@@ -132,6 +139,18 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     log,
     port: config.network.dns_port ?? DNS_PORT,
   });
+  const connect = options.connect ?? connectGuestOf(CTR_VERSION);
+  const defaults = async () => ({
+    cpus: config.container.cpus ?? await usefulCpus(hypervisor),
+    memoryBytes: config.container.memory ?? GIB,
+  });
+  const builder = openBuilder({
+    home,
+    db,
+    images,
+    log,
+    runner: () => openStepRunner({ home, hypervisor, connect, networks, log, defaults }),
+  });
   const containers: Containers = new Containers({
     home,
     records,
@@ -139,20 +158,25 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     volumes,
     networks,
     hypervisor,
-    connect: options.connect ?? connectGuestOf(CTR_VERSION),
+    connect,
     log,
     logLimits: {
       segmentBytes: config.log.segment_size ?? DEFAULT_LOG_LIMITS.segmentBytes,
       segments: config.log.segments ?? DEFAULT_LOG_LIMITS.segments,
     },
-    defaults: async () => ({
-      cpus: config.container.cpus ?? await usefulCpus(hypervisor),
-      memoryBytes: config.container.memory ?? GIB,
-    }),
+    defaults,
     diskBytes: config.container.disk,
     watchFolders: config.mounts.watch === false ? 0 : config.mounts.watch_folders ?? WATCH_FOLDERS,
     onChange: () => idle.touch(),
     events,
+  });
+  const machines = new Machines({
+    db,
+    log,
+    containers: machineContainers(containers),
+    layers: async (image, platform) =>
+      (await images.resolveForRun(image, platform ? parsePlatform(platform) : undefined))
+        .layerDisks,
   });
   const ended = Promise.withResolvers<void>();
   const version: Version = {
@@ -171,7 +195,9 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   // Before the first request: what it finds is waited for.
   const adopting = containers.adopt(networks.findProcesses())
     .then(() => networks.forgetStrangers())
+    .then(() => machines.sweep())
     .catch((error) => log.error("adopt what an earlier engine left", { error }));
+  builder.adopting(adopting);
   volumes.adopting(adopting);
   const server = await listen({
     home,
@@ -197,7 +223,9 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       }),
       ...statsRoutes(containers),
       ...volumeRoutes(volumes),
+      ...machineRoutes(machines),
       ...eventRoutes(events),
+      ...buildRoutes(builder),
       ...fileRoutes(containers, images),
       ...imageRoutes(images, events),
     ],
@@ -226,6 +254,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     server.close();
     server.closeAllConnections();
     await adopting.catch(() => {});
+    await builder.stop();
     await containers.release();
     await domains.close();
     await networks.stopUnused();

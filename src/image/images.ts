@@ -134,16 +134,8 @@ export interface Images extends AsyncDisposable {
   layerDisk(layer: NewLayer, options?: { readonly signal?: AbortSignal }): Promise<string>;
   /** Makes room for a layer that is being made. @param lease Gets the layer's digests when it is kept. */
   pendingLayer(lease: ImageLease): Promise<PendingLayer>;
-  /**
-   * Whether a layer is here, so that it can be used: its disk is made again from its blob if need be.
-   *
-   * @param lease Keeps it from now on.
-   */
-  hasLayer(
-    layer: Omit<LayerBlob, "path">,
-    lease: ImageLease,
-    options?: { readonly signal?: AbortSignal | undefined },
-  ): Promise<boolean>;
+  /** Whether a layer's blob is here. @param lease Keeps it, and its disk, from now on. */
+  hasLayer(layer: Omit<LayerBlob, "path">, lease: ImageLease): Promise<boolean>;
   /** Deletes blobs and disks that nothing needs, as `prune` does after it has forgotten names. */
   collect(): Promise<Removed>;
   /** What layers of a build's cache cost, in their order. */

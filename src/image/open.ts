@@ -83,12 +83,9 @@ function imagesOf(store: Store): Images {
       return store.paths.disk(diffId);
     },
     pendingLayer: (lease) => pendingLayer(store.paths, lease),
-    hasLayer: async (layer, lease, { signal } = {}) => {
+    hasLayer: async (layer, lease) => {
       await lease.add(layer.digest, layer.diffId);
-      if (!await store.content.has(layer)) return false;
-      const path = store.paths.blob(layer.digest);
-      await store.disks.make({ ...layer, path }, () => path, { signal });
-      return true;
+      return await store.content.has(layer);
     },
     collect: async () => {
       const { deleted, bytes } = await collect(store);

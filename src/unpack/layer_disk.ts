@@ -8,6 +8,7 @@ import { steersOverlay, Whiteouts } from "./whiteouts.ts";
 
 export class LayerDisk {
   readonly #limits: Limits;
+  readonly #plain: boolean;
   readonly #disk: Ext4Writer;
   readonly #whiteouts: Whiteouts;
   readonly #reader: TarReader;
@@ -18,8 +19,10 @@ export class LayerDisk {
   /** The current entry is a mark or has no content on the disk. */
   #skipping = false;
 
-  constructor(file: OutputFile, limits: Limits) {
+  /** @param plain Names that mark what is removed are names like others. */
+  constructor(file: OutputFile, limits: Limits, plain = false) {
     this.#limits = limits;
+    this.#plain = plain;
     this.#disk = new Ext4Writer(file);
     this.#whiteouts = new Whiteouts(this.#disk);
     this.#reader = new TarReader({
@@ -74,7 +77,7 @@ export class LayerDisk {
       );
     }
     if (entry.xattrs) entry.xattrs = withoutOverlay(entry.xattrs);
-    this.#skipping = this.#whiteouts.take(entry);
+    this.#skipping = !this.#plain && this.#whiteouts.take(entry);
     if (this.#skipping) return;
     if (isPrivileged(entry)) this.#privilegedFiles++;
     this.#disk.add(entry);

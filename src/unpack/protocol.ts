@@ -23,6 +23,7 @@ export interface WriteJob {
   readonly job: "write";
   /** An empty file that exists. */
   readonly disk: string;
+  readonly plain: boolean;
   readonly limits: Limits;
   readonly port: MessagePort;
 }

@@ -30,6 +30,8 @@ export interface UnpackLayerOptions {
   readonly target: string;
   readonly limits?: UnpackLimits;
   readonly signal?: AbortSignal;
+  /** An archive like any other: names that mark what is removed are names. Default false. */
+  readonly plain?: boolean;
   /** Called on the way with the compressed bytes taken so far. */
   readonly onProgress?: (compressedBytes: number) => void;
 }

@@ -75,7 +75,8 @@ async function runWorkers(
     const { port1, port2 } = new MessageChannel();
     const limits = withDefaults(options.limits);
     const path = typeof options.source === "string" ? options.source : undefined;
-    writer.post({ job: "write", disk, limits, port: port1 }, [port1]);
+    const { plain = false } = options;
+    writer.post({ job: "write", disk, plain, limits, port: port1 }, [port1]);
     decoder.post({
       job: "decode",
       compression: options.compression ?? "auto",

@@ -10,7 +10,7 @@ export function runWriteJob(job: WriteJob): Promise<Written> {
   const file = Deno.openSync(job.disk, { write: true });
   const flush = new EarlyFlush(job.disk);
   const hash = createHash("sha256");
-  const layer = new LayerDisk(file, job.limits);
+  const layer = new LayerDisk(file, job.limits, job.plain);
   job.port.onmessage = ({ data }: MessageEvent<PortMessage>) => {
     try {
       if (data !== "end") {

@@ -55,11 +55,11 @@ export class StepRecords implements CachedLayers {
     return rows.flatMap((row) => recordOf(row) ?? []);
   }
 
-  /** What another build has put there meanwhile stays: its layer may be in use already. */
+  /** A newer one takes the place of an older one, whose layer lives as long as somebody uses it. */
   add(record: Pick<StepRecord, "key" | "layer" | "description" | "parent" | "createdMs">): void {
     const { key, layer, description, parent, createdMs } = record;
     this.#db.prepare(
-      "INSERT OR IGNORE INTO build_steps (key, digest, diff_id, media_type, size, description, " +
+      "INSERT OR REPLACE INTO build_steps (key, digest, diff_id, media_type, size, description, " +
         "parent, created_ms, used_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     ).run(
       key,

@@ -1,4 +1,6 @@
 /** Layer disks together, as a source: a stage, an image, an archive. Or as what a layer is put upon. */
+import type { IgnoreMatcher } from "../../dockerfile/mod.ts";
+import { textOf } from "../../tar/mod.ts";
 import { type DiskFolder, DiskStack, type StackNode } from "../../unpack/mod.ts";
 import type { SourceNode, SourceTree } from "./tree.ts";
 
@@ -7,6 +9,7 @@ export class DiskTree implements SourceTree {
   readonly identity: string | undefined;
   readonly #stack: DiskStack;
   readonly #owner: { readonly uid: number; readonly gid: number } | undefined;
+  readonly #ignore: IgnoreMatcher | undefined;
   readonly #folders = new Map<string, readonly SourceNode[]>();
 
   /**
@@ -16,11 +19,13 @@ export class DiskTree implements SourceTree {
    */
   constructor(
     folders: readonly DiskFolder[],
-    { owner, identity }: {
+    { owner, identity, ignore }: {
       readonly owner?: { readonly uid: number; readonly gid: number };
       readonly identity?: string | undefined;
+      readonly ignore?: IgnoreMatcher | undefined;
     } = {},
   ) {
+    this.#ignore = ignore?.some ? ignore : undefined;
     this.disks = folders.map(({ disk }) => disk);
     this.identity = identity;
     this.#owner = owner;
@@ -29,7 +34,7 @@ export class DiskTree implements SourceTree {
 
   lookup(path: string): SourceNode | undefined {
     const node = this.#stack.lookup(path);
-    if (node) return this.#node(node);
+    if (node) return this.#isVisible(node) ? this.#node(node) : undefined;
     return path === "" ? EMPTY_ROOT : undefined;
   }
 
@@ -37,7 +42,7 @@ export class DiskTree implements SourceTree {
     let nodes = this.#folders.get(path);
     if (!nodes) {
       nodes = [...this.#stack.children(path).values()]
-        .filter(({ inode }) => inode.type !== "socket")
+        .filter((node) => node.inode.type !== "socket" && this.#isVisible(node))
         .map((node) => this.#node(node));
       this.#folders.set(path, nodes);
     }
@@ -53,6 +58,13 @@ export class DiskTree implements SourceTree {
   [Symbol.dispose](): void {
     this.#folders.clear();
     this.#stack[Symbol.dispose]();
+  }
+
+  /** A directory that is left out shows when something in it does not. */
+  #isVisible({ path, inode }: StackNode): boolean {
+    if (!this.#ignore || path === "" || !this.#ignore.ignores(textOf(path))) return true;
+    if (inode.type !== "directory" || this.#ignore.prunes(textOf(path))) return false;
+    return this.#stack.children(path).values().some((node) => this.#isVisible(node));
   }
 
   #node(found: StackNode): SourceNode {

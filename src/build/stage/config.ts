@@ -97,7 +97,10 @@ export function configured(
     case "EXPOSE":
       return {
         ...config,
-        ExposedPorts: { ...record(config["ExposedPorts"]), ...set(instruction.values.flatMap(ports)) },
+        ExposedPorts: {
+          ...record(config["ExposedPorts"]),
+          ...set(instruction.values.flatMap(ports)),
+        },
       };
     case "VOLUME":
       return {

@@ -31,9 +31,11 @@ export class Variables {
   }
 
   lookup(config: ConfigObject): Lookup {
-    const env = new Map(environmentOf(config).map((entry) => entry.split(/=(.*)/s) as string[]).map(
-      ([name = "", value = ""]) => [name, value] as const,
-    ));
+    const env = new Map(
+      environmentOf(config).map((entry) => entry.split(/=(.*)/s) as string[]).map(
+        ([name = "", value = ""]) => [name, value] as const,
+      ),
+    );
     return (name) => env.get(name) ?? this.#args.get(name) ?? this.#proxy(name);
   }
 

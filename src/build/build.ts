@@ -1,0 +1,145 @@
+/** One build from its request to its answer. */
+import { join } from "node:path";
+import type { BuildRequest } from "../api/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import { type Dockerfile, parseDockerfile } from "../dockerfile/mod.ts";
+import { linuxPlatform, parsePlatform, type Platform } from "../oci/mod.ts";
+import { FileDigests } from "./cache/file_digests.ts";
+import type { KeyLocks } from "./cache/key_locks.ts";
+import { StepCache } from "./cache/step_cache.ts";
+import type { StepRecords } from "./cache/step_records.ts";
+import type { Job } from "./job.ts";
+import { checkNames, makeOutputs } from "./output/outputs.ts";
+import type { Reporter } from "./reporter.ts";
+import { BaseImages } from "./source/base_image.ts";
+import { Sources } from "./source/sources.ts";
+import { Sessions } from "./stage/sessions.ts";
+import { noSuchTarget } from "./stage/stage_run.ts";
+import { stageOf, Stages } from "./stage/stages.ts";
+import type { BuilderOptions, BuildIo } from "./types.ts";
+
+export interface BuildParts {
+  readonly id: string;
+  readonly options: BuilderOptions;
+  readonly records: StepRecords;
+  readonly locks: KeyLocks;
+  readonly reporter: Reporter;
+  readonly upload: BuildIo["upload"];
+  readonly signal: AbortSignal;
+  /** Told as soon as it is read, for errors. */
+  readonly onDockerfile: (dockerfile: Dockerfile) => void;
+  /** Told when there are keys in use. */
+  readonly onCache: (cache: StepCache) => void;
+}
+
+/** @throws What goes wrong. */
+export async function build(parts: BuildParts, request: BuildRequest): Promise<void> {
+  const { options, reporter, signal, id } = parts;
+  checkNames(request.tags);
+  const folder = join(filesFolder(options.home), id);
+  await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  try {
+    await using lease = await options.images.lease();
+    const hostPlatform = linuxPlatform(Deno.build.arch);
+    const platforms = platformsOf(request, hostPlatform);
+    await using sessions = new Sessions({
+      buildId: id,
+      request,
+      runner: options.runner,
+      onNotice: (text) => reporter.notice(text),
+    });
+    const images = new BaseImages({
+      images: options.images,
+      lease,
+      request,
+      reporter,
+      signal,
+      onPull: () => {},
+    });
+    using sources = new Sources({
+      request,
+      upload: parts.upload,
+      images,
+      reporter,
+      signal,
+      folder,
+    });
+    const dockerfile = await readDockerfile(request, sources);
+    parts.onDockerfile(dockerfile);
+    const target = targetOf(dockerfile, request.target);
+    const cache = new StepCache({
+      records: parts.records,
+      images: options.images,
+      lease,
+      imported: { find: () => Promise.resolve(undefined) },
+      signal,
+    });
+    parts.onCache(cache);
+    const job: Job = {
+      id,
+      request,
+      dockerfile,
+      hostPlatform,
+      images: options.images,
+      lease,
+      cache,
+      digests: new FileDigests(options.db),
+      locks: parts.locks,
+      sources,
+      sessions,
+      reporter,
+      signal,
+      log: options.log,
+      folder,
+      epoch: epochOf(request),
+    };
+    const name = dockerfile.stages[target]!.name ?? String(target);
+    const ends = await Promise.all(
+      platforms.map((platform) => new Stages(job, platform, name).get(target)),
+    );
+    const end = await makeOutputs(job, ends);
+    parts.records.used(cache.used.keys());
+    await reporter.tell({ kind: "result", result: { ...end, steps: { ...reporter.counts } } });
+  } finally {
+    await Deno.remove(folder, { recursive: true }).catch(() => {});
+  }
+}
+
+/** What builds need while they run, a folder for each. */
+export function filesFolder(home: string): string {
+  return join(home, "build-files");
+}
+
+export function platformsOf(request: BuildRequest, host: Platform): Platform[] {
+  if (request.platforms.length === 0) return [host];
+  return request.platforms.map((text) => {
+    const platform = parsePlatform(text);
+    if (platform.os === "linux") return platform;
+    throw new CtrError("unsupported", `cannot build for "${text}": only Linux images can be built`);
+  });
+}
+
+async function readDockerfile(request: BuildRequest, sources: Sources): Promise<Dockerfile> {
+  const { dockerfile } = request;
+  if (dockerfile.kind === "text") {
+    return parseDockerfile(dockerfile.text, { name: dockerfile.name });
+  }
+  const { name, text } = await sources.dockerfile(dockerfile.path);
+  return parseDockerfile(text, { name });
+}
+
+function targetOf(dockerfile: Dockerfile, name: string | undefined): number {
+  const last = dockerfile.stages.length - 1;
+  if (last < 0) throw new CtrError("bad-data", `cannot build "${dockerfile.name}": it has no FROM`);
+  if (name === undefined) return last;
+  const found = stageOf(dockerfile, name, last + 1);
+  if (found === undefined) throw noSuchTarget(name);
+  return found;
+}
+
+function epochOf({ buildArgs }: BuildRequest): number | undefined {
+  const text = buildArgs["SOURCE_DATE_EPOCH"];
+  if (text === undefined || text === "") return undefined;
+  if (/^\d{1,11}$/.test(text)) return Number(text);
+  throw new CtrError("usage", `cannot use SOURCE_DATE_EPOCH "${text}": want seconds since 1970`);
+}
