@@ -8,10 +8,11 @@ import type {
   BuildPruneRequest,
   BuildRequest,
 } from "../api/mod.ts";
+import { migrate } from "../core/mod.ts";
 import type { Dockerfile } from "../dockerfile/mod.ts";
 import { build, filesFolder } from "./build.ts";
 import { KeyLocks } from "./cache/key_locks.ts";
-import { migrate } from "./cache/schema.ts";
+import { MIGRATIONS } from "./cache/schema.ts";
 import type { StepCache } from "./cache/step_cache.ts";
 import { StepRecords } from "./cache/step_records.ts";
 import { cancelled, failedEvent } from "./failure.ts";
@@ -19,6 +20,9 @@ import { Reporter } from "./reporter.ts";
 import type { StepRunner } from "./run/types.ts";
 import { Inventory } from "./cache/inventory.ts";
 import type { Builder, BuilderOptions, BuilderUsage, BuildIo } from "./types.ts";
+
+/** Of this folder's tables. */
+const DOMAIN = "build";
 
 interface Running {
   readonly id: string;
@@ -32,13 +36,13 @@ interface Running {
 
 /** @param options `images` keep what `cachedLayers` of the same database names. */
 export function openBuilder(options: BuilderOptions): Builder {
-  migrate(options.db);
+  migrate(options.db, DOMAIN, MIGRATIONS);
   return new Builds(options);
 }
 
 /** The layers that the image store keeps for the cache. */
 export function cachedLayers(db: BuilderOptions["db"]): StepRecords {
-  migrate(db);
+  migrate(db, DOMAIN, MIGRATIONS);
   return new StepRecords(db);
 }
 

@@ -1,10 +1,7 @@
-import type { DatabaseSync } from "node:sqlite";
-
-/** Creates this folder's tables. Safe to call at every start. */
-export function migrate(db: DatabaseSync): void {
-  db.exec(`
+/** Tables of the cache. Steps are only added: see `migrate` of core. */
+export const MIGRATIONS: readonly string[] = [`
     -- What steps have given, by their key. AUTOINCREMENT: a row's id tells that there is a new one.
-    CREATE TABLE IF NOT EXISTS build_steps (
+    CREATE TABLE build_steps (
       id          INTEGER PRIMARY KEY AUTOINCREMENT,
       key         TEXT NOT NULL UNIQUE,
       -- Of the layer; all null for a step that has changed nothing.
@@ -19,9 +16,9 @@ export function migrate(db: DatabaseSync): void {
       used_ms     INTEGER NOT NULL,
       uses        INTEGER NOT NULL DEFAULT 0
     ) STRICT;
-    CREATE INDEX IF NOT EXISTS build_steps_diff_id ON build_steps (diff_id);
+    CREATE INDEX build_steps_diff_id ON build_steps (diff_id);
     -- Digests of files that were read before, so that what has not changed is not read again.
-    CREATE TABLE IF NOT EXISTS build_files (
+    CREATE TABLE build_files (
       tree     TEXT NOT NULL,
       path     TEXT NOT NULL,
       size     INTEGER NOT NULL,
@@ -31,15 +28,4 @@ export function migrate(db: DatabaseSync): void {
       digest   BLOB NOT NULL,
       PRIMARY KEY (tree, path)
     ) STRICT, WITHOUT ROWID;
-    -- What was looked at, and when last: trees of build_files, and what was fetched.
-    CREATE TABLE IF NOT EXISTS build_sources (
-      id          TEXT PRIMARY KEY NOT NULL,
-      kind        TEXT NOT NULL,
-      description TEXT NOT NULL,
-      value       TEXT NOT NULL,
-      created_ms  INTEGER NOT NULL,
-      used_ms     INTEGER NOT NULL,
-      uses        INTEGER NOT NULL DEFAULT 0
-    ) STRICT, WITHOUT ROWID;
-  `);
-}
+`];
