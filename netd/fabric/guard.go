@@ -26,8 +26,6 @@ type Identity struct {
 	MAC MAC
 	// Addresses of the guest, its link-local one left out.
 	Addresses []netip.Addr
-	// Leases: the guest has no address of its own and asks by DHCP, then it has those of Addresses.
-	Leases bool
 }
 
 func (i *Identity) owns(address netip.Addr) bool {
@@ -108,7 +106,7 @@ func (i *Identity) checkIPv4(p []byte) Verdict {
 	first := binary.BigEndian.Uint16(p[6:8])&0x1fff == 0
 	udp := p[9] == protocolUDP && first && total >= header+8
 	asks := udp && binary.BigEndian.Uint16(p[header:]) == 68 && binary.BigEndian.Uint16(p[header+2:]) == 67
-	if !i.owns(source) && !(i.Leases && source.IsUnspecified() && asks) {
+	if !i.owns(source) && !(source.IsUnspecified() && asks) { // it may ask by DHCP which address it has
 		return Spoofed
 	}
 	if udp && binary.BigEndian.Uint16(p[header:]) == 67 {

@@ -62,10 +62,13 @@ type Port struct {
 	Socket string `json:"socket"`
 	// Tap is what the monitor makes instead, where the network is a bridge.
 	Tap string `json:"tap,omitempty"`
-	// Datagram: each frame is a datagram; otherwise a stream of frames behind their lengths.
+	// Datagram: who connects to the socket is handed a datagram socket, on which a datagram is a frame; otherwise the
+	// connection is a stream of frames behind their lengths.
 	Datagram bool     `json:"datagram,omitempty"`
 	Names    []string `json:"names,omitempty"`
-	Egress   *Rules   `json:"egress,omitempty"`
+	// Gateway4 is what a guest that asks is told as its way out; empty: this network's own.
+	Gateway4 string `json:"gateway4,omitempty"`
+	Egress   *Rules `json:"egress,omitempty"`
 	// NoHostAccess keeps it from this machine where its network does not.
 	NoHostAccess bool `json:"noHostAccess,omitempty"`
 }

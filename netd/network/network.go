@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"ctr/netd/bridge"
+	"ctr/netd/dhcp"
 	"ctr/netd/fabric"
 	"ctr/netd/gateway"
 	"ctr/netd/names"
@@ -31,6 +32,7 @@ type Network struct {
 	policy    *policy.Policy
 	publisher *publish.Publisher
 	bridge    *bridge.Bridge // nil where guests are plugged in here
+	own4      netip.Prefix   // the gateway's
 
 	mu    sync.Mutex
 	wires map[string]*wire
@@ -66,7 +68,11 @@ func Open(config Config, onDenial func(policy.Denial)) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.world = world
+	n.world, n.own4 = world, ipv4
+	if ipv4.IsValid() {
+		server := dhcp.Server{MAC: mac, Address: ipv4, MTU: uint16(config.MTU)}
+		n.fabric.Connect(leases{Gateway: n.gateway, network: n, server: server})
+	}
 	n.publisher = publish.New(n.gateway)
 	if config.Bridge != nil {
 		kernel, err := openBridge(config, rules)

@@ -84,6 +84,8 @@ export interface NetdPort {
   /** What the monitor makes instead, where the network is a bridge. */
   readonly tap?: string | undefined;
   readonly names: readonly string[];
+  /** What a guest that asks by DHCP is told as its way out. */
+  readonly gateway4?: string | undefined;
   readonly egress?: z.input<typeof Rules> | undefined;
   /** Keeps it from this host where its network does not. */
   readonly noHostAccess?: boolean;

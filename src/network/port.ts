@@ -18,6 +18,7 @@ export function portOf(endpoint: Endpoint, guest: PluggedGuest): NetdPort {
     ...(datagram && { datagram: true }),
     ...(endpoint.tap && { tap: endpoint.tap }),
     names: endpoint.names,
+    ...(endpoint.gateway4 && { gateway4: endpoint.gateway4 }),
     ...(egress && { egress: { ...egress, allow: [...egress.allow] } }),
     ...(!hostAccess && { noHostAccess: true }),
   };
