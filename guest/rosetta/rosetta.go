@@ -39,7 +39,12 @@ const Registration = `:rosetta:M::` +
 	interpreter + `:OCF`
 
 // Wanted says whether the host has given the guest the share.
-func Wanted(commandLine string) bool {
+func Wanted() bool {
+	words, err := os.ReadFile("/proc/cmdline")
+	return err == nil && wanted(string(words))
+}
+
+func wanted(commandLine string) bool {
 	for _, word := range strings.Fields(commandLine) {
 		if word == Word {
 			return true
@@ -48,12 +53,8 @@ func Wanted(commandLine string) bool {
 	return false
 }
 
-// Enable does nothing where Rosetta is not wanted.
+// Enable makes the kernel start amd64 programs with Rosetta, and tries one.
 func Enable(reaper *reap.Reaper) error {
-	words, err := os.ReadFile("/proc/cmdline")
-	if err != nil || !Wanted(string(words)) {
-		return err
-	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}

@@ -18,8 +18,8 @@ func TestWantedReadsWholeWords(t *testing.T) {
 		"ctr.rosetta=0 xctr.rosetta":       false,
 		"":                                 false,
 	} {
-		if Wanted(line) != want {
-			t.Errorf("Wanted(%q) is not %v", line, want)
+		if wanted(line) != want {
+			t.Errorf("wanted(%q) is not %v", line, want)
 		}
 	}
 }

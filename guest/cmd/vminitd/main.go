@@ -39,7 +39,9 @@ func main() {
 		{Name: "kernel settings", Run: boot.Settings},
 		{Name: "cgroups", Run: cgroup.EnableControllers},
 		{Name: "loopback", Run: netcfg.Loopback},
-		{Name: "rosetta", Run: func() error { return rosetta.Enable(reaper) }},
+	}
+	if rosetta.Wanted() {
+		later = append(later, boot.Step{Name: "rosetta", Run: func() error { return rosetta.Enable(reaper) }})
 	}
 	for _, step := range steps {
 		if err := clock.Run(step.Name, step.Run); err != nil {
