@@ -4,6 +4,7 @@ import type { BuildRequest } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { type Dockerfile, parseDockerfile } from "../dockerfile/mod.ts";
 import { linuxPlatform, parsePlatform, type Platform } from "../oci/mod.ts";
+import { answer, check, described, refuseFindings } from "./answer.ts";
 import { FileDigests } from "./cache/file_digests.ts";
 import type { KeyLocks } from "./cache/key_locks.ts";
 import { StepCache } from "./cache/step_cache.ts";
@@ -66,6 +67,18 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
     });
     const dockerfile = await readDockerfile(request, sources);
     parts.onDockerfile(dockerfile);
+    const asked = {
+      dockerfile,
+      request,
+      images: options.images,
+      host: hostPlatform,
+      target: platforms[0]!,
+    };
+    if (request.call !== "build") {
+      await reporter.tell({ kind: "answer", answer: await answer(request.call, asked) });
+      return;
+    }
+    await refuseFindings(asked);
     const target = targetOf(dockerfile, request.target);
     const cache = new StepCache({
       records: parts.records,
@@ -99,6 +112,10 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
     );
     const end = await makeOutputs(job, ends);
     parts.records.used(cache.used.keys());
+    // Only now is every base image here, and known what it sets.
+    for (const finding of (await check(asked)).findings) {
+      reporter.tell({ kind: "warning", finding: described(dockerfile.name, finding) });
+    }
     await reporter.tell({ kind: "result", result: { ...end, steps: { ...reporter.counts } } });
   } finally {
     await Deno.remove(folder, { recursive: true }).catch(() => {});

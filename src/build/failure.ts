@@ -37,6 +37,11 @@ export function failedEvent(error: unknown, dockerfile: Dockerfile | undefined):
   const cause = step ? step.cause : error;
   const range = step?.range ?? (isDockerfileError(cause) ? cause.range : undefined);
   const file = isDockerfileError(cause) ? cause.file : dockerfile?.name;
+  const source = file === dockerfile?.name
+    ? dockerfile?.source
+    : isDockerfileError(cause)
+    ? cause.source
+    : undefined;
   const { code, message, hint } = sentence(cause);
   return {
     kind: "failed",
@@ -46,8 +51,7 @@ export function failedEvent(error: unknown, dockerfile: Dockerfile | undefined):
     ...(step?.stepId !== undefined && { id: step.stepId }),
     ...(step?.exitStatus !== undefined && { exitStatus: step.exitStatus }),
     ...(range && file !== undefined && { place: placeOf(file, range) }),
-    ...(range && dockerfile && file === dockerfile.name &&
-      { excerpt: excerpt(dockerfile.source, range) }),
+    ...(range && source !== undefined && { excerpt: excerpt(source, range) }),
   };
 }
 

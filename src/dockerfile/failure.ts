@@ -5,6 +5,8 @@ import type { Range } from "./types.ts";
 export class DockerfileError extends CtrError {
   /** What is wrong, without the place. */
   readonly fact: string;
+  /** The file, where it is known, to show what is around the place. */
+  source: string | undefined;
 
   constructor(
     readonly file: string,

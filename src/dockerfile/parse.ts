@@ -20,6 +20,15 @@ export function parseDockerfile(source: string, { name }: { readonly name: strin
   if (source.length > MOST_LENGTH) {
     throw new CtrError("too-large", `cannot build "${name}": it is longer than 4 MiB`);
   }
+  try {
+    return parse(source, name);
+  } catch (error) {
+    if (error instanceof DockerfileError) error.source = source;
+    throw error;
+  }
+}
+
+function parse(source: string, name: string): Dockerfile {
   const directives = readDirectives(physicalLines(source), name);
   checkFrontend(directives.syntax, name);
   const oddities: Oddity[] = [];
