@@ -26,6 +26,8 @@ export const PortSpec = z.strictObject({
   hostAddress: z.string().optional(),
   /** 0: any that is free. */
   hostPort: z.int().min(0).max(65_535).default(0),
+  /** With `hostPort` a range of which the first that is free is taken. */
+  lastHostPort: port.optional(),
   containerPort: port,
 });
 export type PortSpec = z.output<typeof PortSpec>;

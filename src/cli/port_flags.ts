@@ -7,7 +7,7 @@ type Exposed = NonNullable<CreateRequestInput["exposedPorts"]>[number];
 const MOST = 4096;
 const FORM = "want [address:][host-port:]container-port[/tcp|/udp], for example 8080:80";
 
-/** One entry for each port of a range. */
+/** One entry for each port of a range; of a range for one port of the container the first that is free. */
 export function published(text: string): Port[] {
   const bad = (fact: string) => usage(`cannot use --publish "${text}": ${fact}`);
   const match =
@@ -20,7 +20,8 @@ export function published(text: string): Port[] {
   const hostAddress = address(six ?? four, bad);
   const container = range(containerText!, bad);
   const host = hostText === undefined || hostText === "0" ? undefined : range(hostText, bad);
-  if (host && host.count !== container.count) {
+  const choice = host !== undefined && host.count > 1 && container.count === 1;
+  if (host && host.count !== container.count && !choice) {
     throw bad(`${host.count} ports of the host for ${container.count} of the container`);
   }
   if (container.first < 1 || (host && host.first < 1)) throw bad("a port is 1 to 65535");
@@ -29,6 +30,7 @@ export function published(text: string): Port[] {
     protocol,
     ...(hostAddress !== undefined && { hostAddress }),
     hostPort: host ? host.first + at : 0,
+    ...(choice && { lastHostPort: host.first + host.count - 1 }),
     containerPort: container.first + at,
   }));
 }

@@ -24,6 +24,7 @@ Deno.test("--publish is read as docker reads it", () => {
     ["53:53/udp", [{ ...tcp(53, 53), protocol: "udp" }]],
     ["8000-8001:80-81", [tcp(8000, 80), tcp(8001, 81)]],
     ["80-81", [tcp(0, 80), tcp(0, 81)]],
+    ["8000-8010:80", [{ ...tcp(8000, 80), lastHostPort: 8010 }]],
   ];
   for (const [text, want] of forms) assert.deepEqual(published(text), want, text);
   for (

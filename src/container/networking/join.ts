@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { CtrError } from "../../core/mod.ts";
 import { type Hypervisor, nicSocket } from "../../hypervisor/mod.ts";
 import type { Endpoint, EndpointRequest, Networks } from "../../network/mod.ts";
+import type { PortSpec } from "../../api/mod.ts";
 import type { ContainerConfig } from "../types.ts";
 
 /** What containers need of the networks of a home. */
@@ -100,7 +101,7 @@ async function publishPorts(
   endpoint: Endpoint,
   { id, ports, proxyProtocol }: ContainerConfig,
 ): Promise<void> {
-  for (const { protocol, hostAddress, hostPort, containerPort } of ports) {
+  for (const { protocol, hostAddress, containerPort, ...wanted } of ports) {
     const addresses = networks.publishAddresses(hostAddress);
     const publish = (address: string, port: number) =>
       networks.publish(endpoint, id, {
@@ -110,20 +111,29 @@ async function publishPorts(
         containerPort,
         proxyProtocol: proxyProtocol && protocol === "tcp",
       });
-    await publishEverywhere(addresses, hostPort, publish, (at) => networks.unpublish(endpoint, at));
+    await publishEverywhere(addresses, wanted, publish, (at) => networks.unpublish(endpoint, at));
   }
 }
+
+/** The ports to try, in their order: any that is free, each time another; those of a range; or one. */
+function candidates({ hostPort, lastHostPort = hostPort }: Wanted): number[] {
+  if (hostPort === 0) return Array.from({ length: ATTEMPTS }, () => 0);
+  return Array.from({ length: lastHostPort - hostPort + 1 }, (_, at) => hostPort + at);
+}
+
+type Wanted = Pick<PortSpec, "hostPort" | "lastHostPort">;
 
 /** At all addresses the same port, be it any. An address that this host does not have is left out. */
 async function publishEverywhere(
   addresses: readonly string[],
-  wanted: number,
+  wanted: Wanted,
   publish: (address: string, port: number) => Promise<Published>,
   unpublish: (id: string) => Promise<void>,
 ): Promise<void> {
-  for (let attempt = 1;; attempt++) {
+  const ports = candidates(wanted);
+  for (const candidate of ports) {
     const done: string[] = [];
-    let port = wanted;
+    let port = candidate;
     try {
       for (const address of addresses) {
         try {
@@ -140,9 +150,15 @@ async function publishEverywhere(
     } catch (error) {
       for (const id of done) await unpublish(id);
       const taken = error instanceof CtrError && error.code === "conflict";
-      if (!taken || wanted !== 0 || attempt >= ATTEMPTS) throw error;
+      if (!taken || ports.length === 1) throw error;
     }
   }
+  const { hostPort, lastHostPort } = wanted;
+  const which = hostPort === 0 ? "a free port" : `a port of ${hostPort}-${lastHostPort}`;
+  throw new CtrError(
+    "conflict",
+    `cannot publish ${which} of the host: each that was tried is taken`,
+  );
 }
 
 type Published = Awaited<ReturnType<NetworkStore["publish"]>>;

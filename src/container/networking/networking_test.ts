@@ -71,6 +71,22 @@ Deno.test("a port that cannot be published leaves nothing behind", async () => {
   assert.deepEqual([networks.published, networks.endpoints.size], [[], 0]);
 });
 
+Deno.test("of a range of the host's ports the first that is free is taken", async () => {
+  const networks = new FakeNetworks();
+  networks.taken = 8000;
+  const port = { protocol: "tcp" as const, containerPort: 80, hostPort: 8000 };
+  const config = { ...await stored(), ports: [{ ...port, lastHostPort: 8002 }] };
+  await joinNetworks(networks, config);
+  assert.deepEqual(networks.published.map(({ hostAddress, hostPort }) => [hostAddress, hostPort]), [
+    ["127.0.0.1", 8001],
+    ["::1", 8001],
+  ]);
+  await networks.release(config.id);
+  const both = [...config.ports, { ...port, containerPort: 81, lastHostPort: 8000 }];
+  await assert.rejects(joinNetworks(networks, { ...config, ports: both }), { code: "conflict" });
+  assert.deepEqual(networks.published, []);
+});
+
 Deno.test("a port at which nobody listens is told, once it was looked for", async () => {
   const networks = new FakeNetworks();
   networks.silent = 81;
