@@ -110,7 +110,7 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
     const ends = await Promise.all(
       platforms.map((platform) => new Stages(job, platform, name).get(target)),
     );
-    const end = await makeOutputs(job, ends);
+    const end = await makeOutputs(job, ends, {});
     parts.records.used(cache.used.keys());
     // Only now is every base image here, and known what it sets.
     for (const finding of (await check(asked)).findings) {

@@ -1,6 +1,6 @@
 /** What several layer disks show together, looked at name by name. Calls answer at once: for small looks. */
 import { CtrError } from "../core/mod.ts";
-import { type Ext4Inode, type Ext4Reader, openExt4 } from "../ext4/mod.ts";
+import { type Ext4Inode, type Ext4Reader, openExt4, type Piece } from "../ext4/mod.ts";
 import type { DiskFolder } from "./layer_content.ts";
 import { isWhiteout, joined, namesIn, type Part, resolve } from "./overlay.ts";
 
@@ -64,6 +64,11 @@ export class DiskStack implements Disposable {
   /** @throws {CtrError} `too-large` over `maxBytes`. */
   readFile({ disk, inode }: StackNode, maxBytes: number): Uint8Array {
     return this.#readers[disk]!.readAll(inode, maxBytes);
+  }
+
+  /** A file's content in order. Bytes are valid until the next piece. */
+  pieces({ disk, inode }: StackNode): Iterable<Piece> {
+    return this.#readers[disk]!.pieces(inode);
   }
 
   [Symbol.dispose](): void {

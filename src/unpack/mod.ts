@@ -12,6 +12,8 @@ export { digestFiles } from "./digest_files.ts";
 export type { DigestFilesOptions } from "./digest_files.ts";
 export { DiskStack } from "./disk_stack.ts";
 export type { StackNode } from "./disk_stack.ts";
+export { extractDisks } from "./extract.ts";
+export type { ExtractOptions } from "./extract.ts";
 export { makeLayer } from "./make_layer.ts";
 export type { MadeLayer, MakeLayerOptions } from "./make_layer.ts";
 export type {

@@ -3,6 +3,7 @@
  * as much as all the rest: one decodes and counts compressed bytes, one makes the disk. Decoded bytes go
  * straight from the one to the other through `port`, in buffers that come back to be filled again.
  */
+import type { Extracted } from "./extract_job.ts";
 import type { DigestedFile, LayerContent } from "./layer_content.ts";
 import type { Compression, IgnoredNames, PackedResult, PackWhat, UnpackLimits } from "./types.ts";
 
@@ -76,7 +77,16 @@ export interface DigestJob {
   readonly disks: readonly string[];
 }
 
+export interface ExtractJob {
+  readonly job: "extract";
+  readonly disks: readonly string[];
+  readonly folder: string;
+  readonly latestMtime: number | undefined;
+  readonly limits: Limits;
+}
+
 export type ToWorker =
+  | ExtractJob
   | DigestJob
   | DecodeJob
   | LayerJob
@@ -114,6 +124,7 @@ export type FromWorker =
   | { readonly event: "packed"; readonly result: PackedResult }
   | { readonly event: "layered"; readonly result: Written & { readonly uncompressedBytes: number } }
   | { readonly event: "compressed"; readonly result: Compressed }
+  | { readonly event: "extracted"; readonly result: Extracted }
   | { readonly event: "digested"; readonly digests: Uint8Array }
   | { readonly event: "failed"; readonly failure: Failure };
 

@@ -8,6 +8,7 @@
 /// <reference lib="deno.worker" />
 import { DecodeJobRun } from "./decode_job.ts";
 import { runDigestJob } from "./digest_job.ts";
+import { runExtractJob } from "./extract_job.ts";
 import { toFailure } from "./failures.ts";
 import { runCompressJob } from "./compress_job.ts";
 import { runLayerJob } from "./layer_job.ts";
@@ -51,6 +52,10 @@ async function handle(message: ToWorker): Promise<void> {
       return self.postMessage({ event: "written", result: await runWriteJob(message) });
     case "merge":
       return self.postMessage({ event: "written", result: runMergeJob(message) });
+    case "extract": {
+      const { entries, skipped } = runExtractJob(message);
+      return self.postMessage({ event: "extracted", result: { entries, skipped } });
+    }
     case "digest": {
       const digests = runDigestJob(message);
       return self.postMessage({ event: "digested", digests }, [digests.buffer]);

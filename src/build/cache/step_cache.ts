@@ -26,6 +26,17 @@ export interface StepCacheOptions {
   readonly signal: AbortSignal;
 }
 
+export interface LayerShape {
+  readonly compression?: "gzip" | "zstd" | "none";
+  readonly level?: number | undefined;
+}
+
+const TYPES = {
+  none: MEDIA_TYPE.layer,
+  gzip: MEDIA_TYPE.layerGzip,
+  zstd: MEDIA_TYPE.layerZstd,
+} as const;
+
 export class StepCache {
   readonly #options: StepCacheOptions;
   /** Keys that this build has used: noted at its end, in one commit. */
@@ -67,14 +78,18 @@ export class StepCache {
   }
 
   /** Makes a layer and puts it into the store. @returns Undefined if nothing is in it. */
-  async make(content: LayerContent, doing: string): Promise<StoredLayer | undefined> {
+  async make(
+    content: LayerContent,
+    doing: string,
+    { compression = "gzip", level }: LayerShape = {},
+  ): Promise<StoredLayer | undefined> {
     const { images, lease, signal } = this.#options;
     await using pending = await images.pendingLayer(lease);
     const { blob, disk } = pending;
-    const made = await makeLayer({ content, blob, disk, compression: "gzip", doing, signal });
+    const made = await makeLayer({ content, blob, disk, compression, level, doing, signal });
     if (made.entries === 0) return undefined;
     const { digest, diffId, size } = made as typeof made & StoredLayer;
-    const layer = { digest, diffId, size, mediaType: MEDIA_TYPE.layerGzip };
+    const layer = { digest, diffId, size, mediaType: TYPES[compression] };
     await pending.keep(layer);
     return layer;
   }

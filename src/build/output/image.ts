@@ -1,5 +1,4 @@
 /** A stage's end as an image: its configuration, its manifest, in the store. */
-import type { BuildOutput } from "../../api/mod.ts";
 import { type Descriptor, MAX_LAYERS, MEDIA_TYPE, type Platform } from "../../oci/mod.ts";
 import { CtrError } from "../../core/mod.ts";
 import { digestText } from "../key.ts";
@@ -16,11 +15,6 @@ export interface BuiltImage {
   readonly root: Root;
   readonly layers: readonly StoredLayer[];
 }
-
-export type ImageForm = Pick<
-  Extract<BuildOutput, { type: "image" }>,
-  "rewriteTimestamp" | "compression" | "compressionLevel" | "forceCompression"
->;
 
 /** What is written into every image that is made of a target. */
 export interface ImageExtras {

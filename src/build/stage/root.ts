@@ -51,6 +51,11 @@ export class Root {
     return [...this.#base.layers, ...this.#own];
   }
 
+  /** How many of the layers are not the base's. Of a settled root. */
+  get own(): number {
+    return this.#own.length;
+  }
+
   /** Equal for roots that hold the same; empty for `scratch`. Of a settled root. */
   get chain(): string {
     return chainOf(this.layers);
