@@ -79,17 +79,36 @@ func (g *Group) Open() (int, error) {
 	return unix.Open(g.path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 }
 
+// HandsOn says whether the group gives controllers to groups below it, so that no process may be in itself.
+func (g *Group) HandsOn() bool {
+	text, err := os.ReadFile(g.path + "/cgroup.subtree_control")
+	return err == nil && len(strings.TrimSpace(string(text))) > 0
+}
+
+// OpenOf is Open for the group below this one that a process is in.
+func (g *Group) OpenOf(pid int) (int, error) {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cgroup")
+	if err != nil {
+		return -1, err
+	}
+	at := root + strings.TrimPrefix(strings.TrimSpace(string(text)), "0::")
+	if !strings.HasPrefix(at, g.path+"/") || strings.Contains(at, "/../") {
+		return -1, fmt.Errorf("open the cgroup of process %d: it is elsewhere", pid)
+	}
+	return unix.Open(at, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
 // Kill ends every process of the group.
 func (g *Group) Kill() error { return write(g.path+"/cgroup.kill", "1") }
 
-// Signal sends a signal to every process of the group.
+// Signal sends a signal to every process of the group and of those below it.
 func (g *Group) Signal(signal unix.Signal) error {
-	pids, err := os.ReadFile(g.path + "/cgroup.procs")
+	pids, err := g.Processes()
 	if err != nil {
 		return err
 	}
-	for _, text := range strings.Fields(string(pids)) {
-		if pid, err := strconv.Atoi(text); err == nil && pid > 1 {
+	for _, pid := range pids {
+		if pid > 1 {
 			_ = unix.Kill(pid, signal) // it may have ended meanwhile
 		}
 	}

@@ -68,7 +68,7 @@ func Start(reaper *reap.Reaper, request *guestpb.StartContainerRequest, clock *b
 	if request.Process == nil {
 		return c, c.startFiles(request, clock)
 	}
-	if err := check(request.Process); err != nil {
+	if err := check(request.Process, request.Init); err != nil {
 		return nil, err
 	}
 	steps := []struct {
@@ -160,7 +160,7 @@ func limitsOf(l *guestpb.Limits) cgroup.Limits {
 
 // StartProcess adds a process to the container.
 func (c *Container) StartProcess(spec *guestpb.Process) (*process.Process, error) {
-	if err := check(spec); err != nil {
+	if err := check(spec, false); err != nil {
 		return nil, err
 	}
 	if !c.running() {
@@ -197,14 +197,16 @@ func (c *Container) spawn(p *plan.Plan, spec *guestpb.Process, flags uintptr, pi
 	if err := c.root.MkdirAll(spec.Cwd, 0o755); err != nil && !errors.Is(err, unix.EROFS) {
 		return nil, fmt.Errorf("make the working folder: %w", err)
 	}
-	if err := planIdentity(p, spec, id); err != nil {
-		return nil, err
+	if len(spec.Args) > 0 {
+		if err := planIdentity(p, spec, id); err != nil {
+			return nil, err
+		}
 	}
 	streams, err := c.streams(spec, id)
 	if err != nil {
 		return nil, err
 	}
-	group, err := c.Group.Open()
+	group, err := c.groupFor(pidNamespace >= 0)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +222,18 @@ func (c *Container) spawn(p *plan.Plan, spec *guestpb.Process, flags uintptr, pi
 			return oom.Blame(oom.Victims(), pid, failed, boot.Now()/1000)
 		},
 	})
+}
+
+// groupFor opens the cgroup that a process begins in: the container's, or where its first process has gone
+// since. An init moves out of the top group to give controllers to the groups below it, and the kernel lets
+// nobody in there any more.
+func (c *Container) groupFor(added bool) (int, error) {
+	if added && c.Group.HandsOn() {
+		if fd, err := c.Group.OpenOf(c.Main.PID); err == nil {
+			return fd, nil
+		}
+	}
+	return c.Group.Open()
 }
 
 func (c *Container) identity(spec *guestpb.Process) (users.Identity, error) {
@@ -243,8 +257,10 @@ func (c *Container) streams(spec *guestpb.Process, id users.Identity) (*process.
 	return process.Terminal(master, slave, id.UID, spec.Rows, spec.Columns)
 }
 
-func check(spec *guestpb.Process) error {
-	if spec == nil || spec.Id == "" || len(spec.Args) == 0 || spec.Args[0] == "" {
+// check looks at what was asked for. mayStay: nothing at all may be what is to run.
+func check(spec *guestpb.Process, mayStay bool) error {
+	none := spec != nil && len(spec.Args) == 0 && mayStay
+	if spec == nil || spec.Id == "" || !none && (len(spec.Args) == 0 || spec.Args[0] == "") {
 		return fmt.Errorf("%w: a process needs an ID and a program", ErrInvalid)
 	}
 	if len(spec.Args)+len(spec.Env) > maxArgs {

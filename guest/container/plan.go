@@ -61,9 +61,34 @@ func planRoot(p *plan.Plan, root string, request *guestpb.StartContainerRequest)
 		p.Step("read-only root")
 		planMount(p, "", "/", "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY)
 	}
-	if request.Init {
+	if request.Init && stays(request) {
+		planOwnGroup(p)
+		p.Step("init")
+		p.Stay()
+	} else if request.Init {
 		p.Step("init")
 		p.Init()
+	}
+}
+
+// stays says whether PID 1 is to be ours and to run nothing: a machine whose image has no init.
+func stays(request *guestpb.StartContainerRequest) bool {
+	return request.Init && len(request.Process.Args) == 0
+}
+
+// planOwnGroup leaves the root of the cgroup namespace to those who make groups below it, as an init would:
+// a group with processes of its own cannot have children with controllers.
+func planOwnGroup(p *plan.Plan) {
+	const group = "/sys/fs/cgroup/init"
+	p.Step("cgroup of the init")
+	p.Try([2]syscall.Errno{unix.EEXIST, unix.EEXIST}, unix.SYS_MKDIRAT, plan.Int(unix.AT_FDCWD), p.String(group).Arg(), plan.Int(0o755))
+	planWrite(p, "cgroup of the init", group+"/cgroup.procs", "0")
+	for _, controller := range [...]string{"cpu", "io", "memory", "pids"} {
+		fd := p.Call(unix.SYS_OPENAT, plan.Int(unix.AT_FDCWD), p.String("/sys/fs/cgroup/cgroup.subtree_control").Arg(), plan.Int(unix.O_WRONLY|unix.O_CLOEXEC))
+		enable := "+" + controller
+		// One that the kernel lacks is no reason not to begin.
+		p.Try([2]syscall.Errno{unix.ENOENT, unix.EINVAL}, unix.SYS_WRITE, fd.Arg(), p.String(enable).Arg(), plan.Int(len(enable)))
+		p.Call(unix.SYS_CLOSE, fd.Arg())
 	}
 }
 

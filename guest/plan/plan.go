@@ -26,6 +26,7 @@ const (
 	kindInit    = 1
 	kindExec    = 2
 	kindGiveUp  = 3
+	kindStay    = 4
 )
 
 // Arg is an argument of a system call.
@@ -84,6 +85,9 @@ func (p *Plan) Try(ignore [2]syscall.Errno, number int, args ...Arg) Result {
 
 // Init makes the process an init: what follows runs in its child.
 func (p *Plan) Init() { p.add(operation{step: p.step(), kind: kindInit}) }
+
+// Stay makes the process an init that runs nothing itself. The plan ends here.
+func (p *Plan) Stay() { p.add(operation{step: p.step(), kind: kindStay}) }
 
 // Exec tries to execute each of the paths. The plan ends here, well or not.
 func (p *Plan) Exec(paths, argv, env []string) {
