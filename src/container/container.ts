@@ -9,7 +9,7 @@ import type {
 } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { now, type RunningVm } from "../vm/mod.ts";
-import { handAgent, rename, update } from "./configure.ts";
+import { configure, handAgent, rename, update } from "./configure.ts";
 import type { Context, Folders } from "./context.ts";
 import { describe, folderBytes, type State } from "./describe.ts";
 import { endLive, kill, remove, stop } from "./ending.ts";
@@ -22,8 +22,9 @@ import type { Live } from "./live.ts";
 import type { AttachedProcess } from "./live_process.ts";
 import type { LogWriter } from "./log_writer.ts";
 import { signalNumber } from "./signals.ts";
-import type { ContainerRecord } from "./types.ts";
+import type { ContainerConfig, ContainerRecord } from "./types.ts";
 import { waitBounded, waitFor } from "./wait_for.ts";
+import { type ProbeResult, runProbe } from "./probe.ts";
 import { wrongState } from "./wrong_state.ts";
 
 /** One container: its record, its files, its VM while that lives, and what may be asked of it. */
@@ -253,6 +254,25 @@ export class Container {
   async runningVm(): Promise<RunningVm | undefined> {
     const live = await this.#life.settled();
     return live && !live.ended ? live.vm : undefined;
+  }
+
+  /**
+   * Runs a further process to its end, within a deadline.
+   *
+   * @returns Its status, as a shell has it, and the first 4096 characters that it printed.
+   * @throws {CtrError} `invalid-state` if it does not run.
+   */
+  async runOnce(process: Partial<ProcessSpec>, timeoutMs: number): Promise<ProbeResult> {
+    const { vm } = this.#mustRun("run something in");
+    const { config } = this.record;
+    return (await runProbe(vm, config, process, timeoutMs, new AbortController().signal))!;
+  }
+
+  /** Changes what holds from its next start on. */
+  async reconfigure(change: (config: ContainerConfig) => ContainerConfig): Promise<void> {
+    await this.#life.mutex.run(() =>
+      configure(this.#life, this.#context.records, change(this.#life.config))
+    );
   }
 
   /** Does `work` while nothing else changes its life. */

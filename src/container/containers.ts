@@ -13,7 +13,8 @@ import { discardAnonymous } from "./erase.ts";
 import { mergeConfig } from "./merge.ts";
 import { resolveMounts } from "./mounts/resolve.ts";
 import { newId, newName, resolveRef } from "./names.ts";
-import type { MountConfig } from "./types.ts";
+import { type MakeDisk, makeRootDisk } from "./root_disk.ts";
+import type { ContainerConfig, MountConfig } from "./types.ts";
 
 /** All containers of a home. */
 export class Containers {
@@ -33,11 +34,37 @@ export class Containers {
     }
   }
 
-  /** @throws {CtrError} `not-found` if the image is not in the store, `exists` if the name is taken. */
-  async create(request: CreateRequest): Promise<CreateReply> {
+  /**
+   * @param makeDisk For a container that gets a disk of its own as root file system, and no layers.
+   * @throws {CtrError} `not-found` if the image is not in the store, `exists` if the name is taken.
+   */
+  create(request: CreateRequest, makeDisk?: MakeDisk): Promise<CreateReply> {
+    return this.#named(request.name, (identity) => this.#create(request, identity, makeDisk));
+  }
+
+  /** Makes a container as another one was made, with a disk of its own. @throws {CtrError} `exists`. */
+  createAs(
+    config: Omit<ContainerConfig, "id" | "name" | "createdAt">,
+    name: string,
+    makeDisk: MakeDisk,
+  ): Promise<CreateReply> {
+    return this.#named(name, async (identity) => {
+      const createdAt = new Date().toISOString();
+      await this.#insert(
+        { ...config, ...identity, createdAt },
+        (path) => makeRootDisk(path, [], makeDisk),
+      );
+      return { ...identity, warnings: [] };
+    });
+  }
+
+  async #named(
+    wanted: string | undefined,
+    make: (identity: { readonly id: string; readonly name: string }) => Promise<CreateReply>,
+  ): Promise<CreateReply> {
     const id = newId();
     const taken = (name: string) => this.#context.records.hasName(name) || this.#reserved.has(name);
-    const name = request.name ?? newName(taken);
+    const name = wanted ?? newName(taken);
     if (taken(name)) {
       throw new CtrError("exists", `cannot create "${name}": the name is taken`, {
         hint: `remove the other one with: ctr rm ${name}`,
@@ -46,7 +73,7 @@ export class Containers {
     this.#reserved.add(name);
     this.#making.add(id);
     try {
-      return await this.#create(request, { id, name });
+      return await make({ id, name });
     } catch (error) {
       await removeFolder(foldersOf(this.#context.home, id).root);
       throw error;
@@ -59,16 +86,27 @@ export class Containers {
   async #create(
     request: CreateRequest,
     identity: { readonly id: string; readonly name: string },
+    makeDisk: MakeDisk | undefined,
   ): Promise<CreateReply> {
     const platform = request.platform ? parsePlatform(request.platform) : undefined;
     const image = await this.#context.images.resolveForRun(request.image, platform);
-    const merged = mergeConfig(request, image, identity, await this.#context.defaults());
+    const defaults = await this.#context.defaults();
+    const merged = mergeConfig(request, image, identity, defaults, { ownDisk: Boolean(makeDisk) });
     for (const { name } of merged.networks) this.#context.networks.get(name); // known before it starts
     const config = { ...merged, mounts: await this.#mounts(request, image, identity) };
-    const folders = foldersOf(this.#context.home, identity.id);
-    const { root } = folders;
+    await this.#insert(config, async (path) => {
+      if (makeDisk) await makeRootDisk(path, image.layerDisks, makeDisk);
+    });
+    return { ...identity, warnings: [] };
+  }
+
+  /** @param fill Gets the path of its disk before it is on record. */
+  async #insert(config: ContainerConfig, fill: (disk: string) => Promise<void>): Promise<void> {
+    const folders = foldersOf(this.#context.home, config.id);
+    const { root, upper } = folders;
     try {
       await Deno.mkdir(root, { recursive: true, mode: 0o700 });
+      await fill(upper);
       await writeConfigFile(folders, config);
       this.#context.records.insert(config);
     } catch (error) {
@@ -79,7 +117,6 @@ export class Containers {
     this.#context.volumes.detach(config.id); // its record keeps them now
     this.#containers.set(config.id, new Container(this.#context, config.id, this.#gate));
     this.#context.events.emit(containerEvent(config, "create"));
-    return { ...identity, warnings: [] };
   }
 
   #mounts(

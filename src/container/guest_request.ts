@@ -17,8 +17,9 @@ export function startRequest(
   return {
     containerId: config.id,
     rootfs: {
-      layerSerials: layerSerials(layers),
-      upperSerial: UPPER_SERIAL,
+      ...(config.root === "disk"
+        ? { layerSerials: [], upperSerial: "", machineSerial: UPPER_SERIAL }
+        : { layerSerials: layerSerials(layers), upperSerial: UPPER_SERIAL }),
       readonly: config.readOnly,
     },
     process: guestProcess(config.id, process, config),

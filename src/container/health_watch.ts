@@ -75,7 +75,13 @@ export class HealthWatch {
     this.#probing = probing;
     const startedAt = new Date().toISOString();
     const { signal } = probing;
-    const result = await runProbe(vm, config(), probeArguments(plan), plan.timeoutMs, signal);
+    const result = await runProbe(
+      vm,
+      config(),
+      { args: probeArguments(plan) },
+      plan.timeoutMs,
+      signal,
+    );
     if (result === undefined || signal.aborted) return;
     this.#probing = undefined;
     const before = this.#health;

@@ -39,6 +39,7 @@ export function mergeConfig(
   image: ImageFacts,
   identity: { readonly id: string; readonly name: string },
   defaults: Defaults,
+  { ownDisk = false } = {},
 ): ContainerConfig {
   const memoryBytes = request.memoryBytes ?? defaults.memoryBytes;
   checkMemory(identity.name, memoryBytes, "create");
@@ -58,7 +59,8 @@ export function mergeConfig(
       manifest: image.manifestDigest,
     },
     platform: image.platform,
-    process: mergeProcess(request, image),
+    ...(ownDisk && { root: "disk" }),
+    process: mergeProcess(request, image, ownDisk && request.init),
     entrypoint: request.entrypoint ?? image.config.config?.Entrypoint ?? [],
     capabilities: held,
     noNewPrivileges: noNewPrivileges(request, image),
@@ -114,13 +116,14 @@ function stopSignal(text: string | undefined): string {
   return signalName(signalNumber(text || STOP_SIGNAL));
 }
 
-function mergeProcess(request: CreateRequest, image: ImageFacts): ProcessConfig {
+/** @param mayStay Nothing may be what is to run, and the image does not say it. */
+function mergeProcess(request: CreateRequest, image: ImageFacts, mayStay: boolean): ProcessConfig {
   const { process: spec } = request;
   const of = image.config.config;
-  const entrypoint = request.entrypoint ?? of?.Entrypoint ?? [];
-  const command = spec.args.length > 0 || request.entrypoint ? spec.args : of?.Cmd ?? [];
+  const entrypoint = request.entrypoint ?? (mayStay ? [] : of?.Entrypoint) ?? [];
+  const command = spec.args.length > 0 || request.entrypoint || mayStay ? spec.args : of?.Cmd ?? [];
   const args = [...entrypoint, ...command];
-  if (args.length === 0) {
+  if (args.length === 0 && !mayStay) {
     throw new CtrError("usage", `cannot run "${image.reference}": the image names no command`, {
       hint: "write a command behind the image",
     });
@@ -128,7 +131,7 @@ function mergeProcess(request: CreateRequest, image: ImageFacts): ProcessConfig 
   return {
     ...plain(spec),
     args,
-    env: mergeEnv(of?.Env ?? [], [...agentEnv(request), ...spec.env]),
+    env: mergeEnv(of?.Env ?? [], [...(mayStay ? [] : agentEnv(request)), ...spec.env]),
     cwd: spec.cwd || of?.WorkingDir || "/",
     user: spec.user || of?.User || "",
   };

@@ -34,7 +34,7 @@ export function isProbe(processId: string): boolean {
 export async function runProbe(
   vm: RunningVm,
   config: ContainerConfig,
-  args: readonly string[],
+  what: Partial<ProcessSpec>,
   timeoutMs: number,
   signal: AbortSignal,
 ): Promise<ProbeResult | undefined> {
@@ -43,7 +43,7 @@ export async function runProbe(
   const { guest } = vm;
   let result: ProbeResult;
   try {
-    const process = mergeExec(ProcessSpec.parse({ args }), config);
+    const process = mergeExec(ProcessSpec.parse(what), config);
     await guest.startProcess(config.id, guestProcess(id, process, config));
     const exitStatus = await withDeadline(
       "waiting for the probe",

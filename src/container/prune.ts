@@ -21,6 +21,7 @@ export async function pruneContainers(
   let reclaimedBytes = 0;
   for (const container of containers.list()) {
     const { config } = container.record;
+    if (config.root === "disk") continue; // a machine that is off
     if (!ended(container) || !tests.every((test) => test(config))) continue;
     const bytes = await container.sizeInBytes();
     try {

@@ -5,6 +5,7 @@ import { UPPER_BYTES } from "./defaults.ts";
 import { isKept } from "./files/kept_upper.ts";
 import { machineFor } from "./guest_machine.ts";
 import { startRequest } from "./guest_request.ts";
+import { layerDisks } from "./root_disk.ts";
 import { HostLinks } from "./host_links.ts";
 import { attachMounts } from "./mounts/attach.ts";
 import { guestHosts, guestNetwork } from "./networking/guest_network.ts";
@@ -48,12 +49,9 @@ async function start(
   const { config } = record;
   const { networks } = context;
   const folders = foldersOf(context.home, config.id);
-  const [endpoints, image, mounts, machine] = await settled([
+  const [endpoints, layers, mounts, machine] = await settled([
     watch.measure("network", () => joinNetworks(networks, config)),
-    watch.measure(
-      "image",
-      () => context.images.resolveManifest(config.image.manifest as never, config.image.reference),
-    ),
+    watch.measure("image", () => layerDisks(context.images, config)),
     attachMounts(config, context.volumes),
     machineFor(context.hypervisor, config.platform.architecture),
     watch.measure("disk", () => prepareUpper(record, folders.upper, context.diskBytes)),
@@ -64,7 +62,7 @@ async function start(
     folder: folders.vm,
     console: folders.console,
     ...machine,
-    layers: image.layerDisks,
+    layers,
     upper: folders.upper,
     disks: mounts.disks,
     shares: mounts.shares,
@@ -98,7 +96,7 @@ async function start(
     const names = await guestNetwork(config, endpoints, networks);
     const hosts = guestHosts(config, endpoints);
     const request = {
-      ...startRequest(config, image.layerDisks.length, guestMounts),
+      ...startRequest(config, layers.length, guestMounts),
       ...names,
       hosts,
     };

@@ -16,7 +16,7 @@ import type { RestartRecord } from "./restart_policy.ts";
 
 /** A process with nothing left to decide. */
 export interface ProcessConfig {
-  /** Never empty. */
+  /** Empty: an init of ours and nothing else, which machines without one of their own have. */
   readonly args: readonly string[];
   readonly env: readonly string[];
   readonly cwd: string;
@@ -71,6 +71,11 @@ export interface ContainerConfig {
     readonly architecture: string;
     readonly variant?: string | undefined;
   };
+  /**
+   * `disk`: its writable disk is its whole root file system. Absent: its changes are on it, above the image's
+   * layers.
+   */
+  readonly root?: "disk" | undefined;
   readonly process: ProcessConfig;
   /** The beginning of the process's words that is the entrypoint; what follows is the command. */
   readonly entrypoint?: readonly string[] | undefined;

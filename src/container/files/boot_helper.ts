@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import { UPPER_BYTES } from "../defaults.ts";
 import { machineFor } from "../guest_machine.ts";
 import { startRequest } from "../guest_request.ts";
+import { layerDisks } from "../root_disk.ts";
 import { guestNetwork } from "../networking/guest_network.ts";
 import { type AttachedMounts, attachMounts } from "../mounts/attach.ts";
 import { makeKeptUpper } from "./kept_upper.ts";
@@ -40,8 +41,7 @@ async function boot(
   spawned: (vm: { kill(): Promise<void> }) => void,
 ): Promise<RunningVm> {
   const { record: { config, started }, folders } = owner;
-  const { manifest, reference } = config.image;
-  const image = await context.images.resolveManifest(manifest as never, reference);
+  const layers = await layerDisks(context.images, config);
   if (!started) await makeKeptUpper(folders.upper, context.diskBytes ?? UPPER_BYTES);
   await Deno.mkdir(folders.logs, { recursive: true, mode: 0o700 });
   const booting = await bootVm(context.hypervisor, context.connect, {
@@ -49,7 +49,7 @@ async function boot(
     folder: folders.vm,
     console: folders.console,
     ...await machineFor(context.hypervisor, config.platform.architecture),
-    layers: image.layerDisks,
+    layers,
     upper: folders.upper,
     disks: mounts.disks,
     shares: mounts.shares,
@@ -63,7 +63,7 @@ async function boot(
   const vm = await booting.running;
   try {
     const guestMounts = mounts.guestMounts(vm.vm.shareMounts);
-    const request = startRequest(config, image.layerDisks.length, guestMounts);
+    const request = startRequest(config, layers.length, guestMounts);
     await vm.guest.startContainer({
       ...request,
       process: undefined,

@@ -5,6 +5,7 @@ import { type Context, exists } from "../context.ts";
 import { bootHelper } from "./boot_helper.ts";
 import { copyIn, copyOut } from "./guest_stream.ts";
 import { changedMeanwhile, HelperVm } from "./helper_vm.ts";
+import { layerDisks } from "../root_disk.ts";
 import { isKept } from "./kept_upper.ts";
 import { type FileOwner, isStopped } from "./owner.ts";
 import { needsRecovery, notWhole, snapshot } from "./snapshot.ts";
@@ -149,10 +150,15 @@ export class ContainerFiles {
   }
 
   async #packed(what: PackWhat, upper: string | undefined, doing: string): Promise<Packed> {
-    const { manifest, reference } = this.#owner.record.config.image;
-    const image = await this.#context.images.resolveManifest(manifest as never, reference);
+    const { config } = this.#owner.record;
     const limits = what === "layer" ? { maxContentBytes: 64 * 2 ** 30 } : {};
-    return packDisks({ what, disks: image.layerDisks, upper, ignored: IGNORED, limits, doing });
+    const options = { what, ignored: IGNORED, limits, doing };
+    const disks = await layerDisks(this.#context.images, config);
+    if (config.root !== "disk") return packDisks({ ...options, disks, upper });
+    if (what === "tree") {
+      return packDisks({ ...options, disks: upper === undefined ? [] : [upper] });
+    }
+    throw new CtrError("unsupported", `${doing}: it has a disk of its own, not an image's layers`);
   }
 
   /**
