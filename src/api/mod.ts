@@ -85,6 +85,7 @@ export * from "./build.ts";
 export * from "./events.ts";
 export * from "./images.ts";
 export * from "./life.ts";
+export * from "./machines.ts";
 export * from "./mounts.ts";
 export * from "./networks.ts";
 export * from "./policies.ts";

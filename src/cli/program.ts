@@ -23,6 +23,7 @@ import { imageAliases, imageCommand } from "./image.ts";
 import { helpCommand } from "./help.ts";
 import { inspectCommand, listCommand } from "./ls.ts";
 import { logsCommand } from "./logs.ts";
+import { machineCommand } from "./machine.ts";
 import { dnsCommand, networkCommand, portCommand } from "./network.ts";
 import { registryAliases, registryCommand } from "./registry.ts";
 import { runCommand } from "./run.ts";
@@ -83,6 +84,7 @@ export function buildProgram(app: App): Command {
     eventsCommand(app),
   ]);
   group("Images:", [buildCommand(app), imageCommand(app), builderCommand(app)]);
+  group("Machines:", [machineCommand(app)]);
   group("Volumes:", [volumeCommand(app)]);
   group("Networks:", [networkCommand(app), dnsCommand(app)]);
   for (const alias of imageAliases(app)) program.addCommand(alias, { hidden: true });

@@ -45,6 +45,18 @@ const Schema = z.strictObject({
     /** Size of an archive that is loaded. */
     archive_size: size.optional(),
   }).default({}),
+  machine: z.strictObject({
+    /** Processors of a machine. */
+    cpus: z.int().min(1).max(256).optional(),
+    /** Memory of a machine, as "4g". */
+    memory: size.optional(),
+    /** What a machine's disk can grow to, as "128g". */
+    disk: size.optional(),
+    /** How the home folder is shared: "rw", "ro" or "none". */
+    home_mount: z.enum(["rw", "ro", "none"]).optional(),
+    /** Short names of images, as arch = "archlinux". A tag behind a short name is kept. */
+    images: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().min(1)).optional(),
+  }).default({}),
   mounts: z.strictObject({
     /** Whether a guest is told what the host changes in the folders that it shares. */
     watch: z.boolean().optional(),

@@ -10,6 +10,7 @@ import {
   WaitRequest,
 } from "../api/mod.ts";
 import { type Container, type Containers, pruneContainers } from "../container/mod.ts";
+import { CtrError } from "../core/mod.ts";
 import { sendLogs } from "./log_route.ts";
 import { type Call, type Route, route } from "./router.ts";
 
@@ -18,7 +19,7 @@ export function containerRoutes(containers: Containers): Route[] {
   const of = (call: Call) => containers.get(call.ref);
   return [
     route("GET /containers", async (call) => {
-      const all = await describeAll(containers.list(), call.flag("size"));
+      const all = await describeAll(containers.list().filter(notMachine), call.flag("size"));
       const ended = (state: string) => state === "created" || state === "exited";
       call.json(call.flag("all") ? all : all.filter(({ status }) => !ended(status.state)));
     }),
@@ -27,6 +28,7 @@ export function containerRoutes(containers: Containers): Route[] {
     }),
     route("GET /containers/:ref", async (call) => call.json(await of(call).describe())),
     route("DELETE /containers/:ref", async (call) => {
+      refuseMachine(of(call));
       await of(call).remove(call.flag("force"), { volumes: call.flag("volumes") });
       call.nothing();
     }),
@@ -74,6 +76,7 @@ function lifeRoutes(containers: Containers): Route[] {
     }),
     route("POST /containers/:ref/rename", async (call) => {
       const { name } = await call.body(RenameRequest);
+      refuseMachine(of(call));
       await containers.rename(call.ref, name);
       call.nothing();
     }),
@@ -91,6 +94,20 @@ function lifeRoutes(containers: Containers): Route[] {
       else call.nothing();
     }),
   ];
+}
+
+/** Machines have a list of their own. */
+function notMachine({ record }: Container): boolean {
+  return record.config.root !== "disk";
+}
+
+/** What a machine is called and whether it is there is written down in two places. */
+function refuseMachine(container: Container): void {
+  if (notMachine(container)) return;
+  const { name, hostname } = container.record.config;
+  throw new CtrError("conflict", `cannot change "${name}": it is the machine "${hostname}"`, {
+    hint: `see "ctr machine --help"`,
+  });
 }
 
 /** One that is removed meanwhile is left out. */

@@ -19,6 +19,8 @@ import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
 import { configFile, hostCpus } from "../host/mod.ts";
 import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
 import { openImages } from "../image/mod.ts";
+import { Machines } from "../machine/mod.ts";
+import { parsePlatform } from "../oci/mod.ts";
 import { NetworkRecords, Networks } from "../network/mod.ts";
 import { type ConnectGuest, connectGuestOf } from "../vm/mod.ts";
 import { openVolumes } from "../volume/mod.ts";
@@ -32,6 +34,8 @@ import { fileRoutes } from "./file_routes.ts";
 import { HostDomains } from "./host_domains.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
+import { machineContainers } from "./machine_containers.ts";
+import { machineRoutes } from "./machine_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
 import { networkRoutes } from "./network_routes.ts";
@@ -166,6 +170,14 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     onChange: () => idle.touch(),
     events,
   });
+  const machines = new Machines({
+    db,
+    log,
+    containers: machineContainers(containers),
+    layers: async (image, platform) =>
+      (await images.resolveForRun(image, platform ? parsePlatform(platform) : undefined))
+        .layerDisks,
+  });
   const ended = Promise.withResolvers<void>();
   const version: Version = {
     version: CTR_VERSION,
@@ -183,6 +195,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   // Before the first request: what it finds is waited for.
   const adopting = containers.adopt(networks.findProcesses())
     .then(() => networks.forgetStrangers())
+    .then(() => machines.sweep())
     .catch((error) => log.error("adopt what an earlier engine left", { error }));
   builder.adopting(adopting);
   volumes.adopting(adopting);
@@ -210,6 +223,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       }),
       ...statsRoutes(containers),
       ...volumeRoutes(volumes),
+      ...machineRoutes(machines),
       ...eventRoutes(events),
       ...buildRoutes(builder),
       ...fileRoutes(containers, images),

@@ -1,0 +1,333 @@
+import type { DatabaseSync } from "node:sqlite";
+import {
+  CreateMachineRequest,
+  CreateRequest,
+  type EnterMachineReply,
+  type EnterMachineRequest,
+  type HomeMount,
+  type HostUser,
+  type Machine,
+  type RemovedMachine,
+  type SetMachineReply,
+  type SetMachineRequest,
+} from "../api/mod.ts";
+import { bytesOf, CtrError, type Log } from "../core/mod.ts";
+import { cloneFile } from "../host/mod.ts";
+import { describeMachine } from "./describe.ts";
+import { makeDisk } from "./disk.ts";
+import { enter } from "./enter.ts";
+import { findSystemd } from "./find_init.ts";
+import { provision } from "./provision.ts";
+import { MachineRecords } from "./records.ts";
+import type { MachineContainer, MachineContainers, MachineRecord } from "./types.ts";
+
+export interface MachinesOptions {
+  readonly db: DatabaseSync;
+  readonly log: Log;
+  readonly containers: MachineContainers;
+  /** The disks of an image's layers, bottom first. @throws {CtrError} `not-found`. */
+  readonly layers: (image: string, platform: string | undefined) => Promise<readonly string[]>;
+}
+
+/** By which tools for containers tell a machine. */
+export const MACHINE_LABELS = { "com.apple.container.plugin": "machine" };
+
+/** What a machine believes its disk to have; the host pays for what is written. */
+const DISK_BYTES = 128 * 1024 ** 3;
+/** Logging in is no work for a process that listens to nothing else. */
+const STOP_MS = 10_000;
+/** Nobody listens there: `--ssh` says where somebody does. */
+const NO_AGENT = "/nonexistent/ssh-agent";
+
+/** All machines of a home. */
+export class Machines {
+  readonly #records: MachineRecords;
+  readonly #options: MachinesOptions;
+  /** Machines that are being made, or made ready, by name: until that is over, well or not. */
+  readonly #busy = new Map<string, Promise<void>>();
+
+  /** Containers of earlier engines: those that are made from now on have no row for a moment. */
+  readonly #earlier: readonly string[];
+
+  constructor(options: MachinesOptions) {
+    this.#options = options;
+    this.#earlier = options.containers.withOwnDisk();
+    this.#records = new MachineRecords(options.db);
+  }
+
+  /**
+   * Removes what an engine left that was killed while it made a machine, or removed one.
+   *
+   * A container comes before its row and goes after it, so one without a row is not wanted.
+   */
+  async sweep(): Promise<void> {
+    const known = new Set(this.#records.all().map(({ containerId }) => containerId));
+    for (const id of this.#earlier) {
+      if (known.has(id)) continue;
+      await this.#container(id).remove(true).catch((error) => {
+        this.#options.log.error("remove what is left of a machine", { id, error });
+      });
+    }
+  }
+
+  /** @throws {CtrError} `exists`; `not-found` if the image is not in the store; `unsupported`. */
+  async create(input: CreateMachineRequest): Promise<Machine> {
+    const request = CreateMachineRequest.parse(input);
+    const { name } = request;
+    this.#mustBeFree(name, "create");
+    await this.#exclusively(name, async () => {
+      const init = await this.#init(request);
+      const systemd = init.kind === "systemd" ? init.path : undefined;
+      const { id } = await this.#options.containers.create(
+        containerRequest(request, systemd),
+        (path, layers) => makeDisk(path, layers, request.diskBytes ?? DISK_BYTES),
+      );
+      this.#records.insert(name, id, {
+        user: request.user,
+        homeMount: request.homeMount,
+        init: init.kind,
+        ...(request.provision !== undefined && { provision: request.provision }),
+      });
+      if (request.setDefault) this.#records.setDefault(name);
+    });
+    return await this.describe(name);
+  }
+
+  async #init({ init, image, platform, name }: CreateMachineRequest) {
+    if (init === "vminitd") return { kind: "vminitd" } as const;
+    const path = await findSystemd(await this.#options.layers(image, platform));
+    if (path !== undefined) return { kind: "systemd", path } as const;
+    if (init === "auto") return { kind: "vminitd" } as const;
+    throw new CtrError("not-found", `cannot create "${name}": "${image}" has no systemd`, {
+      hint: "leave --init away, or choose an image that has it",
+    });
+  }
+
+  /** By name. */
+  async list(): Promise<Machine[]> {
+    return await Promise.all(this.#records.all().map((record) => this.#describe(record)));
+  }
+
+  /** @param name Absent: the default one. @throws {CtrError} `not-found`. */
+  async describe(name?: string): Promise<Machine> {
+    return await this.#describe(this.#get(name, "inspect"));
+  }
+
+  /** Starts it, unless it runs, and makes it ready for its user the first time. */
+  async start(name?: string): Promise<Machine> {
+    const record = this.#get(name, "start");
+    await this.#ready(record.name, "start");
+    return await this.#describe(this.#get(record.name, "start"));
+  }
+
+  async stop(name: string | undefined, timeoutMs = STOP_MS): Promise<string> {
+    const record = this.#get(name, "stop");
+    await this.#container(record.containerId).stop(undefined, timeoutMs);
+    return record.name;
+  }
+
+  async restart(name: string | undefined, timeoutMs = STOP_MS): Promise<string> {
+    const record = this.#get(name, "restart");
+    await this.stop(record.name, timeoutMs);
+    await this.#ready(record.name, "restart");
+    return record.name;
+  }
+
+  /** Removes it with all that is on its disk. One that runs is stopped first. */
+  async remove(name: string): Promise<RemovedMachine> {
+    const record = this.#get(name, "remove");
+    return await this.#exclusively(record.name, async () => {
+      const container = this.#container(record.containerId);
+      const { configuration } = await container.describe();
+      await container.stop(undefined, STOP_MS);
+      const { allocated } = bytesOf(await Deno.stat(container.diskPath));
+      this.#records.delete(record.name);
+      await container.remove(true);
+      return {
+        name: record.name,
+        freedInBytes: allocated,
+        wasDefault: record.isDefault,
+        image: configuration.image.reference,
+      };
+    });
+  }
+
+  /** @throws {CtrError} `exists`; `invalid-state` if it runs: its name is its host name. */
+  async rename(name: string, target: string): Promise<void> {
+    const record = this.#get(name, "rename");
+    this.#mustBeFree(target, "rename");
+    await this.#exclusively(target, async () => {
+      const container = this.#container(record.containerId);
+      await container.whileStopped("rename", () => Promise.resolve());
+      await container.rename(containerName(target));
+      await container.reconfigure({ hostname: target });
+      this.#records.rename(record.name, target);
+    });
+  }
+
+  setDefault(name: string): void {
+    this.#records.setDefault(this.#get(name, "choose").name);
+  }
+
+  /** Changes what it is given. What a running one has stays until its next start. */
+  async set(name: string | undefined, request: SetMachineRequest): Promise<SetMachineReply> {
+    const record = this.#get(name, "set");
+    const container = this.#container(record.containerId);
+    const { cpus, memoryBytes, homeMount, kernel } = request;
+    const warnings: string[] = [];
+    if (cpus !== undefined || memoryBytes !== undefined) {
+      const limits = {
+        ...(cpus !== undefined && { cpus }),
+        ...(memoryBytes !== undefined && { memoryBytes }),
+      };
+      warnings.push(...(await container.update(limits)).warnings);
+    }
+    if (homeMount !== undefined || kernel !== undefined) {
+      const { home } = record.config.user;
+      await container.reconfigure({
+        ...(homeMount !== undefined && { bind: { target: home, mount: shared(home, homeMount) } }),
+        ...(kernel !== undefined && { kernel: kernel === "" ? undefined : kernel }),
+      });
+      if (homeMount !== undefined) {
+        this.#records.configure(record.name, { ...record.config, homeMount });
+      }
+      if (container.state === "running") warnings.push("it holds from the next start on");
+    }
+    return { name: record.name, warnings };
+  }
+
+  /** What is needed to run something in it as its user. It is started where it does not run. */
+  async enter(name: string | undefined, request: EnterMachineRequest): Promise<EnterMachineReply> {
+    const { name: known } = this.#get(name, "enter");
+    await this.#ready(known, "enter");
+    const record = this.#get(known, "enter");
+    return await enter(record, this.#container(record.containerId), request);
+  }
+
+  /** A second machine with what is on the disk of the first one, which does not run meanwhile. */
+  async clone(name: string, target: string): Promise<Machine> {
+    const record = this.#get(name, "clone");
+    this.#mustBeFree(target, "clone to");
+    await this.#exclusively(target, async () => {
+      const container = this.#container(record.containerId);
+      await container.whileStopped("clone", async (disk) => {
+        const copy = (path: string) => cloneFile(disk, path);
+        const { id } = await this.#options.containers.createLike(
+          record.containerId,
+          containerName(target),
+          target,
+          copy,
+        );
+        this.#records.insert(target, id, record.config);
+      });
+    });
+    return await this.describe(target);
+  }
+
+  /** Starts it, and makes its account where that has not succeeded yet. Once, however many ask. */
+  async #ready(name: string, verb: string): Promise<void> {
+    await this.#busy.get(name);
+    const record = this.#get(name, verb);
+    const container = this.#container(record.containerId);
+    if (container.state === "running" && record.config.found && !record.config.provision) return;
+    await this.#exclusively(name, async () => {
+      await container.start();
+      const { found, provision: script } = record.config;
+      if (found && script === undefined) return;
+      const config = await provision(record, container);
+      this.#records.configure(name, config);
+    });
+  }
+
+  #describe(record: MachineRecord): Promise<Machine> {
+    return describeMachine(record, this.#container(record.containerId));
+  }
+
+  #container(id: string): MachineContainer {
+    return this.#options.containers.get(id);
+  }
+
+  #get(name: string | undefined, verb: string): MachineRecord {
+    const found = name === undefined ? this.#records.default() : this.#records.get(name);
+    if (found) return found;
+    if (name === undefined) {
+      throw new CtrError("not-found", `cannot ${verb} the default machine: there is none`, {
+        hint: 'name one, or choose it with "ctr machine set-default"',
+      });
+    }
+    throw new CtrError("not-found", `cannot ${verb} "${name}": there is no such machine`, {
+      hint: 'see "ctr machine ls"',
+    });
+  }
+
+  #mustBeFree(name: string, verb: string): void {
+    if (!this.#records.get(name) && !this.#busy.has(name)) return;
+    throw new CtrError("exists", `cannot ${verb} "${name}": there is a machine of that name`, {
+      hint: `remove it with: ctr machine rm ${name}`,
+    });
+  }
+
+  /** Who comes meanwhile waits, and then looks again. */
+  async #exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+    for (let other; (other = this.#busy.get(name));) await other;
+    const result = work();
+    this.#busy.set(name, result.then(() => {}, () => {}));
+    try {
+      return await result;
+    } finally {
+      this.#busy.delete(name);
+    }
+  }
+}
+
+/** Of the container that a machine is: names resolve by it on every network. */
+function containerName(machine: string): string {
+  return `${machine}.machine`;
+}
+
+function shared(home: string, mode: HomeMount) {
+  return mode === "none" ? undefined : { source: home, readonly: mode === "ro" };
+}
+
+function homeMounts({ home }: HostUser, mode: HomeMount) {
+  const mount = shared(home, mode);
+  return mount ? [{ type: "bind" as const, ...mount, target: home }] : [];
+}
+
+/** @param systemd Its path; absent: nothing of the machine's runs by itself. */
+function containerRequest(
+  request: CreateMachineRequest,
+  systemd: string | undefined,
+): CreateRequest {
+  const { name, user, homeMount, mounts, networks } = request;
+  const folders = systemd === undefined ? ["/run"] : ["/run", "/run/lock", "/tmp"];
+  return CreateRequest.parse({
+    image: request.image,
+    ...(request.platform !== undefined && { platform: request.platform }),
+    name: containerName(name),
+    hostname: name,
+    entrypoint: [],
+    process: {
+      args: systemd === undefined ? [] : [systemd],
+      env: ["container=ctr"],
+      cwd: "/",
+      user: "0:0",
+      privileged: true,
+    },
+    init: systemd === undefined,
+    stopSignal: systemd === undefined ? "SIGTERM" : "SIGRTMIN+3",
+    stopTimeoutMs: STOP_MS,
+    ...(request.cpus !== undefined && { cpus: request.cpus }),
+    ...(request.memoryBytes !== undefined && { memoryBytes: request.memoryBytes }),
+    pidsLimit: 0,
+    labels: MACHINE_LABELS,
+    networks: networks ?? [{ name: "default", aliases: [name] }],
+    mounts: [...homeMounts(user, homeMount), ...mounts],
+    tmpfs: folders.map((destination) => ({
+      destination,
+      options: destination === "/tmp" ? ["mode=1777"] : ["mode=755"],
+    })),
+    sshAgent: request.sshAgent ?? { socket: NO_AGENT },
+    ...(request.kernel !== undefined && { kernel: request.kernel }),
+  });
+}
