@@ -131,22 +131,10 @@ func (f *Fabric) Port(id string) *Port {
 func (p *Port) Serve(conn frame.Conn) error {
 	ended := make(chan struct{})
 	var stopped atomic.Bool
+	p.queue.attach(conn)
 	go func() {
 		defer close(ended)
-		var batch [][]byte
-		for {
-			if batch = p.queue.take(batch[:0], &stopped); batch == nil {
-				break
-			}
-			if conn.Write(batch) != nil {
-				break
-			}
-			for _, data := range batch {
-				p.Counters.SentFrames.Add(1)
-				p.Counters.SentBytes.Add(uint64(len(data)))
-			}
-			clear(batch)
-		}
+		p.drain(conn, &stopped)
 		_ = conn.Close()
 	}()
 	for {
@@ -156,10 +144,39 @@ func (p *Port) Serve(conn frame.Conn) error {
 			stopped.Store(true)
 			p.queue.wake()
 			<-ended
+			p.queue.detach()
 			return err
 		}
 		p.receive(data)
 	}
+}
+
+// drain sends what had to wait.
+func (p *Port) drain(conn frame.Conn, stopped *atomic.Bool) {
+	var batch [][]byte
+	for {
+		var more bool
+		if batch, more = p.queue.take(batch[:0], stopped); !more {
+			return
+		}
+		err := conn.Write(batch)
+		p.queue.done()
+		for _, data := range batch {
+			if err == nil {
+				p.sent(len(data))
+			}
+			release(data)
+		}
+		clear(batch)
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (p *Port) sent(bytes int) {
+	p.Counters.SentFrames.Add(1)
+	p.Counters.SentBytes.Add(uint64(bytes))
 }
 
 // receive passes on what the guest sends, if it may send that.
@@ -184,11 +201,9 @@ func (p *Port) receive(data []byte) {
 		f.gateway.Deliver(p, data)
 		return
 	}
-	f.mu.RLock()
-	defer f.mu.RUnlock()
 	if !to.multicast() {
-		if peer := f.byMAC[to]; peer != nil && peer != p {
-			peer.send(p.ID, append([]byte(nil), data...))
+		if peer := f.Owner(to); peer != nil && peer != p {
+			peer.send(p.ID, data)
 		}
 		return
 	}
@@ -196,10 +211,11 @@ func (p *Port) receive(data []byte) {
 		p.Counters.Flooded.Add(1)
 		return
 	}
-	kept := append([]byte(nil), data...) // one copy for all: nobody changes a frame
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	for _, peer := range f.ports {
 		if peer != p {
-			peer.send(p.ID, kept)
+			peer.send(p.ID, data)
 		}
 	}
 	f.gateway.Deliver(p, data)
@@ -225,9 +241,18 @@ func (f *Fabric) deliver(data []byte) {
 	f.gateway.Deliver(owner, data)
 }
 
-func (p *Port) send(sender string, data []byte) {
-	if !p.queue.put(sender, data) {
+// send does not keep the frame, which is given in parts.
+func (p *Port) send(sender string, parts ...[]byte) {
+	sent, ok := p.queue.put(sender, parts)
+	if !ok {
 		p.Counters.Overrun.Add(1)
+	}
+	if sent {
+		size := 0
+		for _, part := range parts {
+			size += len(part)
+		}
+		p.sent(size)
 	}
 }
 
@@ -241,26 +266,27 @@ func (p *Port) mayFlood() bool {
 	return p.groupCount <= groupFrames
 }
 
-// Send passes on what the gateway sends, and takes the frame over.
-func (f *Fabric) Send(data []byte) {
-	if len(data) < frame.HeaderBytes {
+// Send passes on a frame that the gateway sends, given in parts, the first of which has the whole header. It does not
+// keep them.
+func (f *Fabric) Send(parts ...[]byte) {
+	if len(parts) == 0 || len(parts[0]) < frame.HeaderBytes {
 		return
 	}
-	to := MAC(data[:6])
+	to := MAC(parts[0][:6])
 	f.mu.RLock()
-	defer f.mu.RUnlock()
-	if f.trunk != nil {
-		f.trunk.send(gatewaySender, data)
-		return
-	}
-	if !to.multicast() {
-		if port := f.byMAC[to]; port != nil {
-			port.send(gatewaySender, data)
+	trunk, port := f.trunk, f.byMAC[to]
+	f.mu.RUnlock()
+	switch {
+	case trunk != nil:
+		trunk.send(gatewaySender, parts...)
+	case port != nil:
+		port.send(gatewaySender, parts...)
+	case to.multicast():
+		f.mu.RLock()
+		defer f.mu.RUnlock()
+		for _, each := range f.ports {
+			each.send(gatewaySender, parts...)
 		}
-		return
-	}
-	for _, port := range f.ports {
-		port.send(gatewaySender, data)
 	}
 }
 

@@ -13,11 +13,12 @@ const retryAfter = 200 * time.Microsecond
 type datagram struct {
 	conn  net.Conn
 	frame []byte
+	now   *sender
 }
 
 // Datagram carries frames on a connected datagram socket.
 func Datagram(conn net.Conn) Conn {
-	return &datagram{conn: conn, frame: make([]byte, MaxBytes+1)}
+	return &datagram{conn: conn, frame: make([]byte, MaxBytes+1), now: newSender(conn)}
 }
 
 func (d *datagram) Read() ([]byte, error) {
@@ -50,6 +51,17 @@ func (d *datagram) Write(frames [][]byte) error {
 		}
 	}
 	return nil
+}
+
+func (d *datagram) TryWrite(parts [][]byte) (sent, rest bool, err error) {
+	if d.now == nil {
+		return false, false, nil
+	}
+	n, err := d.now.send(nil, parts)
+	if errors.Is(err, syscall.EMSGSIZE) {
+		return true, false, nil // as Write
+	}
+	return n > 0 && err == nil, false, err
 }
 
 func (d *datagram) Close() error { return d.conn.Close() }

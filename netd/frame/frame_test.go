@@ -38,6 +38,62 @@ func TestStreamEndsAtALengthThatNoFrameHas(t *testing.T) {
 	}
 }
 
+func TestADirectFrameIsSentWholeOrNotAtAll(t *testing.T) {
+	for kind, pair := range map[string]func(*testing.T) (Conn, Conn){"stream": streamPair, "datagram": socketPair} {
+		left, right := pair(t)
+		parts := [][]byte{{1, 2}, {3}, bytes.Repeat([]byte{4}, 1500)}
+		sent, rest, err := left.(Direct).TryWrite(parts)
+		if !sent || rest || err != nil {
+			t.Fatalf("%s: %v, %v, %v", kind, sent, rest, err)
+		}
+		if got, err := right.Read(); err != nil || !bytes.Equal(got, bytes.Join(parts, nil)) {
+			t.Fatalf("%s: got %d bytes and %v", kind, len(got), err)
+		}
+	}
+}
+
+func TestAStreamThatIsFullKeepsItsFramesWhole(t *testing.T) {
+	left, right := streamPair(t)
+	want := func(at int) []byte { return bytes.Repeat([]byte{byte(at)}, 40_000+at) }
+	count, rest := 0, false
+	for ; count < 1000; count++ {
+		var sent bool
+		var err error
+		if sent, rest, err = left.(Direct).TryWrite([][]byte{want(count)}); err != nil {
+			t.Fatal(err)
+		}
+		if !sent {
+			break
+		}
+		if rest { // the end of this one is kept, and nothing gets before it
+			if sent, rest, err := left.(Direct).TryWrite([][]byte{{1}}); sent || !rest || err != nil {
+				t.Fatal(sent, rest, err)
+			}
+			count++
+			break
+		}
+	}
+	if count == 1000 {
+		t.Fatal("it was never full")
+	}
+	go func() { _ = left.Write([][]byte{want(count), {9}}) }()
+	for at := 0; at <= count; at++ {
+		if got, err := right.Read(); err != nil || !bytes.Equal(got, want(at)) {
+			t.Fatalf("frame %d of %d: got %d bytes and %v", at, count, len(got), err)
+		}
+	}
+	if got, err := right.Read(); err != nil || !bytes.Equal(got, []byte{9}) {
+		t.Fatalf("got %x and %v behind them", got, err)
+	}
+}
+
+func TestWhatIsNoSocketIsNeverWrittenDirectly(t *testing.T) {
+	near, _ := net.Pipe()
+	if sent, rest, err := Stream(near).(Direct).TryWrite([][]byte{{1}}); sent || rest || err != nil {
+		t.Fatal(sent, rest, err)
+	}
+}
+
 func TestDatagramCarriesOneFrameEach(t *testing.T) {
 	left, right := socketPair(t)
 	for _, want := range [][]byte{{1, 2, 3}, bytes.Repeat([]byte{9}, 1514)} {
@@ -50,9 +106,13 @@ func TestDatagramCarriesOneFrameEach(t *testing.T) {
 	}
 }
 
-func socketPair(t *testing.T) (Conn, Conn) {
+func socketPair(t *testing.T) (Conn, Conn) { return pairOf(t, syscall.SOCK_DGRAM, Datagram) }
+
+func streamPair(t *testing.T) (Conn, Conn) { return pairOf(t, syscall.SOCK_STREAM, Stream) }
+
+func pairOf(t *testing.T, kind int, carry func(net.Conn) Conn) (Conn, Conn) {
 	t.Helper()
-	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_DGRAM, 0)
+	fds, err := syscall.Socketpair(syscall.AF_UNIX, kind, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +124,7 @@ func socketPair(t *testing.T) (Conn, Conn) {
 			t.Fatal(err)
 		}
 		_ = file.Close()
-		conns[i] = Datagram(conn)
+		conns[i] = carry(conn)
 		t.Cleanup(func() { _ = conns[i].Close() })
 	}
 	return conns[0], conns[1]

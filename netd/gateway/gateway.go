@@ -171,7 +171,7 @@ func (g *Gateway) DialGuest(ctx context.Context, network string, to netip.AddrPo
 	protocol := networkProtocol(to.Addr())
 	switch network {
 	case "tcp":
-		return gonet.DialContextTCP(ctx, g.stack, address, protocol)
+		return dialTCP(ctx, g.stack, address, protocol)
 	case "udp":
 		return gonet.DialUDP(g.stack, nil, &address, protocol)
 	}

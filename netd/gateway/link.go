@@ -3,6 +3,7 @@ package gateway
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -45,8 +46,9 @@ func (l *link) Capabilities() stack.LinkEndpointCapabilities {
 
 // deliver hands a frame of a guest to the stack, which keeps a copy.
 func (l *link) deliver(data []byte) {
-	payload := append([]byte(nil), data[frame.HeaderBytes:]...)
-	packet := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(payload)})
+	payload := buffer.NewViewSize(len(data) - frame.HeaderBytes) // of a pool
+	copy(payload.AsSlice(), data[frame.HeaderBytes:])
+	packet := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(payload)})
 	l.dispatcher.DeliverNetworkPacket(tcpip.NetworkProtocolNumber(fabric.EtherType(data)), packet)
 	packet.DecRef()
 }
@@ -54,34 +56,37 @@ func (l *link) deliver(data []byte) {
 // WritePackets sends what the stack says to the guests.
 func (l *link) WritePackets(packets stack.PacketBufferList) (int, tcpip.Error) {
 	for _, packet := range packets.AsSlice() {
-		data := make([]byte, 0, frame.HeaderBytes+packet.Size())
-		data = append(data, packet.EgressRoute.RemoteLinkAddress...)
-		data = append(data, l.mac[:]...)
-		data = binary.BigEndian.AppendUint16(data, uint16(packet.NetworkProtocolNumber))
-		for _, part := range packet.AsSlices() {
-			data = append(data, part...)
+		if !l.mayAnswer(packet) {
+			continue
 		}
-		if l.mayAnswer(data) {
-			l.fabric.Send(data)
-		}
+		head := make([]byte, 0, frame.HeaderBytes)
+		head = append(head, packet.EgressRoute.RemoteLinkAddress...)
+		head = append(head, l.mac[:]...)
+		head = binary.BigEndian.AppendUint16(head, uint16(packet.NetworkProtocolNumber))
+		l.fabric.Send(append([][]byte{head}, packet.AsSlices()...)...)
 	}
 	return packets.Len(), nil
 }
 
 // mayAnswer is false for an answer to a question about somebody else's address. A stack that takes packets for
 // everybody believes that it has every address, and would say so.
-func (l *link) mayAnswer(data []byte) bool {
-	payload := data[frame.HeaderBytes:]
-	switch tcpip.NetworkProtocolNumber(fabric.EtherType(data)) {
+func (l *link) mayAnswer(packet *stack.PacketBuffer) bool {
+	switch packet.NetworkProtocolNumber {
 	case header.ARPProtocolNumber:
-		arp := header.ARP(payload)
+		arp := header.ARP(flat(packet))
 		return !arp.IsValid() || arp.Op() != header.ARPReply ||
 			l.own(netip.AddrFrom4([4]byte(arp.ProtocolAddressSender())))
 	case header.IPv6ProtocolNumber:
 		const advertisement, target = header.IPv6MinimumSize, header.IPv6MinimumSize + 8
+		if ip := packet.NetworkHeader().Slice(); len(ip) > 6 && ip[6] != uint8(header.ICMPv6ProtocolNumber) {
+			return true
+		}
+		payload := flat(packet)
 		return len(payload) < target+16 || payload[6] != uint8(header.ICMPv6ProtocolNumber) ||
 			header.ICMPv6Type(payload[advertisement]) != header.ICMPv6NeighborAdvert ||
 			l.own(netip.AddrFrom16([16]byte(payload[target:target+16])))
 	}
 	return true
 }
+
+func flat(packet *stack.PacketBuffer) []byte { return slices.Concat(packet.AsSlices()...) }
