@@ -82,7 +82,7 @@ const MOST_LINES = 60;
 
 function excerpt(source: string, { start, end }: Range) {
   const last = end.column <= 1 && end.line > start.line ? end.line - 1 : end.line;
-  return source.split(/\r?\n/).map((text, at) => {
+  return source.replace(/\r?\n$/, "").split(/\r?\n/).map((text, at) => {
     const line = at + 1;
     return { line, text: text.slice(0, 500), marked: line >= start.line && line <= last };
   }).slice(Math.max(0, start.line - 1 - AROUND), last + AROUND).slice(0, MOST_LINES);

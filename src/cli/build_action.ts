@@ -151,5 +151,6 @@ function finish(app: App, view: BuildView, warnings: readonly string[], how: str
 function summary(app: App, { steps }: BuildResult, began: number): void {
   const { total, cached, run } = steps;
   const took = formatDuration(Date.now() - began);
-  app.stderr.line(`built in ${took}: ${total} steps, ${cached} cached, ${run} run`);
+  const all = total === 1 ? "1 step" : `${total} steps`;
+  app.stderr.line(`built in ${took}: ${all}, ${cached} cached, ${run} run`);
 }

@@ -29,8 +29,14 @@ export function tellFailure(
       app.stderr.line(`${mark} ${String(line).padStart(width)} | ${printable(text)}`.trimEnd());
     }
   }
-  return engineError(failed);
+  return engineError({
+    ...failed,
+    code: OF_A_PROCESS.includes(failed.code) ? "bad-data" : failed.code,
+  });
 }
+
+/** A step's program that cannot be run is no status of `ctr build`. */
+const OF_A_PROCESS = ["command-not-found", "not-executable"];
 
 function tellLog(app: App, { event, log }: Step): void {
   app.stderr.line(`log of ${printable(stepName(event))}:`);

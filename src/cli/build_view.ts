@@ -107,6 +107,7 @@ class PlainView implements BuildView {
     const key = `${event.item} ${event.id}`;
     if (this.#phases.get(key) === event.phase) return;
     this.#phases.set(key, event.phase);
+    if (event.phase === "waiting") return;
     const size = event.total > 0 ? ` (${formatSize(event.total)})` : "";
     this.#line(step, `${shortItem(event.item)}: ${event.phase}${size}`);
   }

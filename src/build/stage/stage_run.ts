@@ -209,5 +209,7 @@ const COMMENT = "ctr build";
 
 /** @throws {CtrError} `not-found`. */
 export function noSuchTarget(name: string): CtrError {
-  return new CtrError("not-found", `cannot build "${name}": the Dockerfile has no such stage`);
+  return new CtrError("not-found", `cannot build "${name}": the Dockerfile has no such stage`, {
+    hint: 'see "ctr build --call targets"',
+  });
 }
