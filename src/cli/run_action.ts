@@ -8,6 +8,7 @@ import { createContainer, type FetchFlags } from "./create_container.ts";
 import { type ContainerFlags, createRequest } from "./create_request.ts";
 import { parseDetachKeys } from "./detach_keys.ts";
 import type { EngineClient } from "./engine_client.ts";
+import { watchSilentPorts } from "./silent_ports.ts";
 import { type Moments, printTiming } from "./timing.ts";
 
 export interface RunFlags extends ContainerFlags, FetchFlags {
@@ -33,6 +34,7 @@ export async function run(
   const { id, name } = await createContainer(app, engine, request, flags, interrupted);
   moments.created = Date.now();
   const container = { id, name, startedOnce: false };
+  let unwatch = () => {};
   const onStarted = async (started: Started) => {
     container.startedOnce = true;
     moments.started = Date.now();
@@ -46,6 +48,9 @@ export async function run(
       await onStarted(await engine.post(`/containers/${id}/start`, {}, {}) as Started);
       app.stdout.line(id);
     } else {
+      if (request.ports?.length || request.publishAll) {
+        unwatch = watchSilentPorts(app, engine, { id, name });
+      }
       const end = await new AttachSession(app, {
         container: id,
         start: true,
@@ -63,6 +68,8 @@ export async function run(
   } catch (error) {
     if (!container.startedOnce) await remove(engine, id);
     throw error;
+  } finally {
+    unwatch();
   }
   if (flags.timing) printTiming(app, moments);
 }
