@@ -12,6 +12,8 @@ export interface FetchFlags {
   readonly maxConcurrentDownloads?: string;
 }
 
+const DIGEST = /^sha256:[0-9a-f]{12,64}$/;
+
 /**
  * Makes a container. Its image is pulled first when it is not there (or always, as asked).
  *
@@ -34,6 +36,7 @@ export async function createContainer(
     reply = await engine.post("/containers", request) as CreateReply;
   } catch (error) {
     if (!isCtrError(error, "not-found") || flags.pull !== "missing") throw error;
+    if (DIGEST.test(request.image)) throw error; // no registry has an image of that name
     await checkOthers(engine, request);
     await pulled();
     reply = await engine.post("/containers", request) as CreateReply;

@@ -18,15 +18,30 @@ import { noPlatform } from "./pull.ts";
 import type { Store } from "./store.ts";
 import type { ResolvedImage, ResolveOptions } from "./types.ts";
 
-/** @throws {CtrError} `not-found`. */
+/**
+ * By a reference, or by the digest that a build gives: `sha256:…`, or twelve digits of it at least.
+ *
+ * @throws {CtrError} `not-found`; `conflict` for digits that several images begin with.
+ */
 export function findImage(store: Store, text: string, action = "use"): NamedImage {
   const reference = store.parse(text);
-  const image = store.records.find(formatReference(reference));
+  const image = store.records.find(formatReference(reference)) ?? findByDigest(store, text);
   if (image) return image;
   const shown = store.familiar(reference);
   throw new CtrError("not-found", `cannot ${action} "${shown}": there is no such image`, {
     hint: "see which there are with: ctr image ls",
   });
+}
+
+function findByDigest(store: Store, text: string): NamedImage | undefined {
+  const digits = /^(?:sha256:)?([0-9a-f]{12,64})$/.exec(text)?.[1];
+  if (digits === undefined) return undefined;
+  const found = store.records.list()
+    .filter(({ descriptor }) => descriptor.digest.startsWith(`sha256:${digits}`));
+  if (new Set(found.map(({ descriptor }) => descriptor.digest)).size > 1) {
+    throw new CtrError("conflict", `cannot use "${text}": several images begin like that`);
+  }
+  return found.find(({ reference }) => !reference.includes("@")) ?? found[0];
 }
 
 export async function resolveForRun(
