@@ -144,7 +144,7 @@ async function pathWithin(context: string, path: string): Promise<string | undef
 
 async function stdinDockerfile(): Promise<Dockerfile> {
   const stdin = openStdin("a Dockerfile");
-  return { kind: "text", name: "-", text: decoded(await stdin.all(MOST_BYTES), "-") };
+  return { kind: "text", name: "stdin", text: decoded(await stdin.all(MOST_BYTES), "stdin") };
 }
 
 /** An archive is the context; anything else is a Dockerfile without one. */
@@ -162,8 +162,8 @@ async function fromStdin(file: string | undefined): Promise<ContextChoice> {
       "send a tar, or give a folder as the context and -f -",
     );
   }
-  const text = decoded(await stdin.all(MOST_BYTES), "-");
-  return { context: { kind: "none" }, dockerfile: { kind: "text", name: "-", text }, title };
+  const text = decoded(await stdin.all(MOST_BYTES), "stdin");
+  return { context: { kind: "none" }, dockerfile: { kind: "text", name: "stdin", text }, title };
 }
 
 function openStdin(what: string): StdinReader {

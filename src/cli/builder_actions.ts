@@ -142,7 +142,7 @@ export async function cacheUsage(app: App, flags: UsageFlags): Promise<void> {
       format: flags.format,
       header: ["ID", "RECLAIMABLE", "SIZE", "LAST USED", "DESCRIPTION"],
       row: (record) => [
-        record.id,
+        shortId(record.id),
         String(isReclaimable(record)),
         formatSize(record.sizeInBytes),
         ago(record.lastUsedAt),
@@ -157,6 +157,14 @@ export async function cacheUsage(app: App, flags: UsageFlags): Promise<void> {
 
 function isReclaimable({ inUse }: BuildCacheRecord): boolean {
   return !inUse;
+}
+
+/** JSON, `--verbose` and templates have the whole one. */
+function shortId(id: string): string {
+  return id.replace(/(?<=^|:)[0-9a-f]{64}$/, (digits) => digits.slice(0, 12)).replace(
+    "sha256:",
+    "",
+  );
 }
 
 function ago(time: string): string {

@@ -162,12 +162,12 @@ Deno.test("ctr build takes its context from elsewhere", async (t) => {
   await t.step("a Dockerfile at standard input, without files", async () => {
     const request = await home.sent(["-"], { stdin: "FROM a\n" });
     assertEquals(request.context, { kind: "none" });
-    assertEquals(request.dockerfile, { kind: "text", name: "-", text: "FROM a\n" });
+    assertEquals(request.dockerfile, { kind: "text", name: "stdin", text: "FROM a\n" });
   });
   await t.step("a Dockerfile at standard input, with a folder", async () => {
     const request = await home.sent(["-f", "-", "."], { stdin: "FROM a\n" });
     assertEquals(request.context.kind, "folder");
-    assertEquals(request.dockerfile, { kind: "text", name: "-", text: "FROM a\n" });
+    assertEquals(request.dockerfile, { kind: "text", name: "stdin", text: "FROM a\n" });
   });
   for (const compress of [[], ["-z"]]) {
     await t.step(`an archive at standard input ${compress}`, async () => {
