@@ -105,16 +105,8 @@ buildTest("named contexts, git, archives and standard input", async (t) => {
     await git("tag", "v1");
     await Deno.writeTextFile(at("repo/sub/a"), "later");
     await git("commit", "-qam", "two");
-    await git("update-server-info");
-    const server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen() {} },
-      async (request) => {
-        const path = `${at("repo/.git")}${new URL(request.url).pathname.replace("/x.git", "")}`;
-        const file = await Deno.readFile(path).catch(() => undefined);
-        return file ? new Response(file) : new Response("", { status: 404 });
-      },
-    );
-    const url = `http://127.0.0.1:${server.addr.port}/x.git`;
+    await using daemon = await gitDaemon(folder.path);
+    const url = `git://127.0.0.1:${daemon.port}/repo`;
     assert.equal(await files([url]), "./whole: later\n");
     assert.equal(await files([`${url}#v1:sub`]), "./a: from git\n");
     assert.equal(
@@ -125,7 +117,6 @@ buildTest("named contexts, git, archives and standard input", async (t) => {
     const { status, stderr } = await home.build([`${url}#nothing`]);
     assert.equal(status, 1);
     assert.match(stderr, /^error: [^\n]*nothing/m);
-    await server.shutdown();
   });
   await t.step("a tar on standard input, compressed or not, and a Dockerfile alone", async () => {
     for (const flag of ["-c", "-cz", "-cJ"]) {
@@ -137,3 +128,31 @@ buildTest("named contexts, git, archives and standard input", async (t) => {
     assert.match(stderr, /^error: [^\n]*"?a"?/m);
   });
 });
+
+/** Serves the repositories below a folder. */
+async function gitDaemon(folder: string): Promise<AsyncDisposable & { readonly port: number }> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  const flags = ["--export-all", "--reuseaddr", "--listen=127.0.0.1", `--port=${port}`];
+  const child = new Deno.Command("git", {
+    args: ["daemon", "--verbose", ...flags, `--base-path=${folder}`, folder],
+    stderr: "piped",
+  }).spawn();
+  const reader = child.stderr.getReader();
+  for (let said = ""; !said.includes("Ready");) {
+    const { value, done } = await reader.read();
+    assert.ok(!done, said);
+    said += new TextDecoder().decode(value);
+  }
+  reader.releaseLock();
+  const drained = child.stderr.cancel();
+  return {
+    port,
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGTERM");
+      await child.status;
+      await drained;
+    },
+  };
+}

@@ -17,6 +17,6 @@ FIRST
 	not expanded $NAME
 SECOND
 RUN <<EOF
-#!/bin/busybox awk -f
+#!/bin/awk -f
 BEGIN { print "awk" > "/five" }
 EOF

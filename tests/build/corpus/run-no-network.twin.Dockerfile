@@ -1,2 +1,2 @@
 FROM busybox
-RUN echo lo > /net
+RUN echo ' lo' > /net

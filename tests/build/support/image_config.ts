@@ -41,6 +41,7 @@ export function meaning(document: Document): Record<string, unknown> {
     platform: `${document.os}/${document.architecture}`,
     author: document.author,
     ...config,
+    Env: config.Env?.toSorted(),
     WorkingDir: config.WorkingDir === "/" ? "" : config.WorkingDir,
     Labels: labels.sort().map((pair) => pair.join("=")),
     ExposedPorts: Object.keys(config.ExposedPorts ?? {}).sort(),
