@@ -62,7 +62,7 @@ CTRVZ_EXPORT int32_t ctrvz_vm_request_stop(uint32_t vm, char **error);
 // saving 8, restoring 9. Waits.
 CTRVZ_EXPORT int32_t ctrvz_vm_state(uint32_t vm);
 // Asks the balloon to leave the guest `bytes`, rounded down to 1 MiB by the framework's rules. -ENODEV: the VM has
-// no balloon, or does not run. Waits.
+// no balloon. Waits.
 CTRVZ_EXPORT int32_t ctrvz_vm_set_memory_target(uint32_t vm, uint64_t bytes);
 // Replaces what a share of a VM shows ("Share" without its tag; `null` for nothing). -ENODEV: no share has the tag,
 // -EINVAL and an error: the JSON. Waits.

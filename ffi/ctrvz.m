@@ -209,6 +209,10 @@ static void address(int family, NSString *written, void *address) {
     failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not an address", written]);
 }
 
+static id fresh(Class kind) {
+    return [[[kind alloc] init] autorelease];
+}
+
 // --- events --------------------------------------------------------------------------------------------------
 // Written on a queue of their own, so a slow reader holds no VM.
 
@@ -266,10 +270,15 @@ static NSMutableDictionary *eventOf(NSString *name, NSString *key, uint32_t valu
 }
 
 static void postDone(uint32_t token, NSDictionary *failure) {
+    NSMutableDictionary *event = eventOf(@"done", @"token", token);
+    if (failure) [event setObject:failure forKey:@"error"];
+    post(event, -1);
+}
+
+// How a completion handler ends.
+static void finish(uint32_t token, NSError *error) {
     @autoreleasepool {
-        NSMutableDictionary *event = eventOf(@"done", @"token", token);
-        if (failure) [event setObject:failure forKey:@"error"];
-        post(event, -1);
+        postDone(token, error ? describe(error) : nil);
     }
 }
 
@@ -385,9 +394,7 @@ static void configureNetwork(vmnet_network_configuration_ref configuration, NSDi
     if (!flagOr(values, @"dnsProxy", YES)) vmnet_network_configuration_disable_dns_proxy(configuration);
     if (!flagOr(values, @"nat44", YES)) vmnet_network_configuration_disable_nat44(configuration);
     if (!flagOr(values, @"nat66", YES)) vmnet_network_configuration_disable_nat66(configuration);
-    if (!flagOr(values, @"routerAdvertisement", YES)) {
-        vmnet_network_configuration_disable_router_advertisement(configuration);
-    }
+    if (!flagOr(values, @"routerAdvertisement", YES)) vmnet_network_configuration_disable_router_advertisement(configuration);
     for (id each in optional(values, @"reservations", [NSArray class])) {
         addReservation(configuration, object(each, @"reservations"));
     }
@@ -396,8 +403,7 @@ static void configureNetwork(vmnet_network_configuration_ref configuration, NSDi
     }
 }
 
-API_AVAILABLE(macos(26.0))
-static vmnet_network_ref createNetwork(NSDictionary *values) {
+API_AVAILABLE(macos(26.0)) static vmnet_network_ref createNetwork(NSDictionary *values) {
     vmnet_mode_t mode = choice(values, @"mode", @"host shared") == 0 ? VMNET_HOST_MODE : VMNET_SHARED_MODE;
     vmnet_return_t status = VMNET_FAILURE;
     vmnet_network_configuration_ref configuration = vmnet_network_configuration_create(mode, &status);
@@ -417,15 +423,14 @@ static CTRNetwork *networkOf(NSDictionary *values) {
     only(values, @"mode ipv4 ipv6 mtu externalInterface dhcp dnsProxy nat44 nat66 routerAdvertisement "
                   "reservations forwards");
     if (@available(macOS 26.0, *)) {
-        CTRNetwork *made = [[[CTRNetwork alloc] init] autorelease];
+        CTRNetwork *made = fresh([CTRNetwork class]);
         made->network = createNetwork(values);
         return made;
     }
     failAs(CTR_UNSUPPORTED, @"networks of vmnet need macOS 26");
 }
 
-API_AVAILABLE(macos(26.0))
-static NSDictionary *networkFacts(vmnet_network_ref network) {
+API_AVAILABLE(macos(26.0)) static NSDictionary *networkFacts(vmnet_network_ref network) {
     struct in_addr subnet, mask;
     struct in6_addr prefix;
     uint8_t length = 0;
@@ -445,7 +450,7 @@ static NSDictionary *networkFacts(vmnet_network_ref network) {
 // --- devices -------------------------------------------------------------------------------------------------
 
 static VZPlatformConfiguration *platformOf(NSDictionary *values) {
-    VZGenericPlatformConfiguration *platform = [[[VZGenericPlatformConfiguration alloc] init] autorelease];
+    VZGenericPlatformConfiguration *platform = fresh([VZGenericPlatformConfiguration class]);
     if ([values objectForKey:@"machineId"]) {
         NSData *data = [[[NSData alloc] initWithBase64EncodedString:text(values, @"machineId")
                                                             options:0] autorelease];
@@ -522,7 +527,7 @@ static VZNetworkDeviceAttachment *attachmentOf(NSDictionary *values, NSMutableAr
         return vmnetAttachment(values, networks);
     default:
         only(values, @"kind mac");
-        return [[[VZNATNetworkDeviceAttachment alloc] init] autorelease];
+        return fresh([VZNATNetworkDeviceAttachment class]);
     }
 }
 
@@ -530,7 +535,7 @@ static VZNetworkDeviceConfiguration *nicOf(NSDictionary *values, NSMutableArray 
     NSString *written = text(values, @"mac");
     VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:written] autorelease];
     if (mac == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not a MAC address", written]);
-    VZVirtioNetworkDeviceConfiguration *nic = [[[VZVirtioNetworkDeviceConfiguration alloc] init] autorelease];
+    VZVirtioNetworkDeviceConfiguration *nic = fresh([VZVirtioNetworkDeviceConfiguration class]);
     [nic setMACAddress:mac];
     [nic setAttachment:attachmentOf(values, networks)];
     return nic;
@@ -552,8 +557,7 @@ static VZSerialPortConfiguration *consoleOf(NSDictionary *values) {
         attachment = [[[VZFileHandleSerialPortAttachment alloc] initWithFileHandleForReading:input
                                                                         fileHandleForWriting:output] autorelease];
     }
-    VZVirtioConsoleDeviceSerialPortConfiguration *port =
-        [[[VZVirtioConsoleDeviceSerialPortConfiguration alloc] init] autorelease];
+    VZVirtioConsoleDeviceSerialPortConfiguration *port = fresh([VZVirtioConsoleDeviceSerialPortConfiguration class]);
     [port setAttachment:attachment];
     return port;
 }
@@ -611,13 +615,13 @@ static VZDirectorySharingDeviceConfiguration *shareDeviceOf(NSDictionary *values
 }
 
 static NSArray *oneOf(Class kind) {
-    return [NSArray arrayWithObject:[[[kind alloc] init] autorelease]];
+    return [NSArray arrayWithObject:fresh(kind)];
 }
 
 static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMutableArray *networks) {
     only(values, @"kernel initrd commandLine cpus memoryBytes machineId nested disks nics console shares balloon "
                   "entropy vsock");
-    VZVirtualMachineConfiguration *made = [[[VZVirtualMachineConfiguration alloc] init] autorelease];
+    VZVirtualMachineConfiguration *made = fresh([VZVirtualMachineConfiguration class]);
     [made setBootLoader:bootLoaderOf(values)];
     [made setPlatform:platformOf(values)];
     [made setCPUCount:(NSUInteger)number(values, @"cpus", 4096)];
@@ -723,8 +727,7 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
 
 // The connection closes its descriptor when it goes, so ours is a duplicate.
 - (BOOL)listener:(VZVirtioSocketListener *)asked
-    shouldAcceptNewConnection:(VZVirtioSocketConnection *)connection
-             fromSocketDevice:(VZVirtioSocketDevice *)device {
+    shouldAcceptNewConnection:(VZVirtioSocketConnection *)connection fromSocketDevice:(VZVirtioSocketDevice *)device {
     (void)asked, (void)device;
     @autoreleasepool {
         int descriptor = fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3);
@@ -751,11 +754,7 @@ static int32_t submit(uint32_t vm, uint32_t token, void (^work)(CTRMachine *, vo
             @autoreleasepool {
                 NSDictionary *failure = guarded(^{
                     if (machine->machine == nil) failAs(CTR_ABSENT, @"the VM was let go of");
-                    work(machine, ^(NSError *error) {
-                        @autoreleasepool {
-                            postDone(token, error ? describe(error) : nil);
-                        }
-                    });
+                    work(machine, ^(NSError *error) { finish(token, error); });
                 });
                 if (failure) postDone(token, failure);
             }
@@ -804,54 +803,30 @@ uint32_t ctrvz_vm_create(const char *json, char **error) {
     });
 }
 
-int32_t ctrvz_vm_start(uint32_t vm, uint32_t token) {
-    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-        [held->machine startWithCompletionHandler:done];
-    });
-}
-
-int32_t ctrvz_vm_pause(uint32_t vm, uint32_t token) {
-    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-        [held->machine pauseWithCompletionHandler:done];
-    });
-}
-
-int32_t ctrvz_vm_resume(uint32_t vm, uint32_t token) {
-    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-        [held->machine resumeWithCompletionHandler:done];
-    });
-}
-
-int32_t ctrvz_vm_stop(uint32_t vm, uint32_t token) {
-    return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-        [held->machine stopWithCompletionHandler:done];
-    });
-}
-
-static NSURL *stateURL(const char *path) {
-    NSString *written = path ? [NSString stringWithUTF8String:path] : nil;
-    return [written length] ? [NSURL fileURLWithPath:written] : nil;
-}
-
-int32_t ctrvz_vm_save(uint32_t vm, const char *path, uint32_t token) {
-    @autoreleasepool {
-        NSURL *url = stateURL(path);
-        if (url == nil) return -EINVAL;
-        return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-            [held->machine saveMachineStateToURL:url completionHandler:done];
-        });
+#define COMMAND(name, message)                                                        \
+    int32_t name(uint32_t vm, uint32_t token) {                                       \
+        return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {       \
+            [held->machine message:done];                                             \
+        });                                                                           \
     }
-}
+COMMAND(ctrvz_vm_start, startWithCompletionHandler)
+COMMAND(ctrvz_vm_pause, pauseWithCompletionHandler)
+COMMAND(ctrvz_vm_resume, resumeWithCompletionHandler)
+COMMAND(ctrvz_vm_stop, stopWithCompletionHandler)
 
-int32_t ctrvz_vm_restore(uint32_t vm, const char *path, uint32_t token) {
-    @autoreleasepool {
-        NSURL *url = stateURL(path);
-        if (url == nil) return -EINVAL;
-        return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {
-            [held->machine restoreMachineStateFromURL:url completionHandler:done];
-        });
+#define STATE_COMMAND(name, message)                                                  \
+    int32_t name(uint32_t vm, const char *path, uint32_t token) {                     \
+        @autoreleasepool {                                                            \
+            NSString *written = path ? [NSString stringWithUTF8String:path] : nil;    \
+            if ([written length] == 0) return -EINVAL;                                \
+            NSURL *url = [NSURL fileURLWithPath:written];                             \
+            return submit(vm, token, ^(CTRMachine *held, void (^done)(NSError *)) {   \
+                [held->machine message:url completionHandler:done];                   \
+            });                                                                       \
+        }                                                                             \
     }
-}
+STATE_COMMAND(ctrvz_vm_save, saveMachineStateToURL)
+STATE_COMMAND(ctrvz_vm_restore, restoreMachineStateFromURL)
 
 int32_t ctrvz_vm_can_save(uint32_t vm, char **error) {
     int32_t result = onQueue(vm, error, ^int32_t(CTRMachine *held) {
@@ -942,22 +917,22 @@ int32_t ctrvz_vsock_connect(uint32_t vm, uint32_t port, uint32_t token) {
     });
 }
 
-int32_t ctrvz_vsock_listen(uint32_t vm, uint32_t port) {
+static int32_t setListener(uint32_t vm, uint32_t port, BOOL on) {
     return onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
         VZVirtioSocketDevice *device = [held socketDevice];
         if (device == nil) return -ENODEV;
-        [device setSocketListener:held->listener forPort:port];
+        if (on) [device setSocketListener:held->listener forPort:port];
+        else [device removeSocketListenerForPort:port];
         return 0;
     });
 }
 
+int32_t ctrvz_vsock_listen(uint32_t vm, uint32_t port) {
+    return setListener(vm, port, YES);
+}
+
 int32_t ctrvz_vsock_unlisten(uint32_t vm, uint32_t port) {
-    return onQueue(vm, NULL, ^int32_t(CTRMachine *held) {
-        VZVirtioSocketDevice *device = [held socketDevice];
-        if (device == nil) return -ENODEV;
-        [device removeSocketListenerForPort:port];
-        return 0;
-    });
+    return setListener(vm, port, NO);
 }
 
 // --- networks, Rosetta, host ---------------------------------------------------------------------------------
@@ -987,11 +962,7 @@ int32_t ctrvz_rosetta_install(uint32_t token) {
     if (token == 0) return -EINVAL;
     @autoreleasepool {
         NSDictionary *failure = guarded(^{
-            [VZLinuxRosettaDirectoryShare installRosettaWithCompletionHandler:^(NSError *error) {
-                @autoreleasepool {
-                    postDone(token, error ? describe(error) : nil);
-                }
-            }];
+            [VZLinuxRosettaDirectoryShare installRosettaWithCompletionHandler:^(NSError *error) { finish(token, error); }];
         });
         if (failure) postDone(token, failure);
     }
@@ -1049,7 +1020,7 @@ int32_t ctrvz_events(void) {
 
 char *ctrvz_machine_id(void) {
     @autoreleasepool {
-        VZGenericMachineIdentifier *identifier = [[[VZGenericMachineIdentifier alloc] init] autorelease];
+        VZGenericMachineIdentifier *identifier = fresh([VZGenericMachineIdentifier class]);
         NSString *encoded = [[identifier dataRepresentation] base64EncodedStringWithOptions:0];
         return copyBytes([encoded dataUsingEncoding:NSUTF8StringEncoding]);
     }
@@ -1057,15 +1028,18 @@ char *ctrvz_machine_id(void) {
 
 // --- Keychain ------------------------------------------------------------------------------------------------
 
+// The attributes of items, by their keys in JSON.
+static NSDictionary *attributes(void) {
+    return @{ @"server" : (id)kSecAttrServer, @"account" : (id)kSecAttrAccount,
+              @"domain" : (id)kSecAttrSecurityDomain, @"label" : (id)kSecAttrLabel };
+}
+
 static NSMutableDictionary *secretQuery(const char *json) {
-    NSDictionary *values = object(parsed(json), @"the JSON");
+    NSDictionary *values = object(parsed(json), @"the JSON"), *known = attributes();
     only(values, @"server account domain label");
     NSMutableDictionary *query = [NSMutableDictionary dictionary];
     [query setObject:(id)kSecClassInternetPassword forKey:(id)kSecClass];
-    if ([values objectForKey:@"server"]) [query setObject:text(values, @"server") forKey:(id)kSecAttrServer];
-    if ([values objectForKey:@"account"]) [query setObject:text(values, @"account") forKey:(id)kSecAttrAccount];
-    if ([values objectForKey:@"domain"]) [query setObject:text(values, @"domain") forKey:(id)kSecAttrSecurityDomain];
-    if ([values objectForKey:@"label"]) [query setObject:text(values, @"label") forKey:(id)kSecAttrLabel];
+    for (NSString *key in [values allKeys]) [query setObject:text(values, key) forKey:[known objectForKey:key]];
     return query;
 }
 
@@ -1117,19 +1091,15 @@ int32_t ctrvz_secret_delete(const char *json) {
     });
 }
 
-static void move(NSDictionary *from, CFStringRef attribute, NSMutableDictionary *to, NSString *key) {
-    id value = [from objectForKey:(id)attribute];
-    if ([value isKindOfClass:[NSString class]]) [to setObject:value forKey:key];
-}
-
 static NSArray *secretsOf(NSArray *items) {
     NSMutableArray *secrets = [NSMutableArray array];
+    NSDictionary *known = attributes();
     for (NSDictionary *item in items) {
         NSMutableDictionary *secret = [NSMutableDictionary dictionary];
-        move(item, kSecAttrServer, secret, @"server");
-        move(item, kSecAttrAccount, secret, @"account");
-        move(item, kSecAttrSecurityDomain, secret, @"domain");
-        move(item, kSecAttrLabel, secret, @"label");
+        for (NSString *key in [known allKeys]) {
+            id value = [item objectForKey:[known objectForKey:key]];
+            if ([value isKindOfClass:[NSString class]]) [secret setObject:value forKey:key];
+        }
         [secrets addObject:secret];
     }
     return secrets;

@@ -188,6 +188,7 @@ DEVICE
     if (size % (1 << 20)) raiseArgument(@"The target memory size is not a multiple of 1 MiB.");
     uint64_t target = size < least ? least : size > whole ? whole : size;
     NSDictionary *arguments = @{ @"value" : [NSNumber numberWithUnsignedLongLong:target] };
+    if (device->run == nil) return;
     [device->run->monitor execute:@"balloon" with:arguments then:^(id result, NSString *error) {
         (void)result, (void)error;
     }];

@@ -109,6 +109,8 @@ static NSString *lastWords(int errors) {
     for (VZDevice *device in [[self at:@"devices"] allValues]) [device cut];
     for (VZFolderServer *server in run->plan->shares) [server end];
     mine->run = nil;
+    [run->monitor release]; // whose handlers hold the run
+    run->monitor = nil;
     NSString *words = [NSString stringWithFormat:@"The virtual machine ended: %@", lastWords(run->errors)];
     BOOL byGuest = [[run->shutdown objectForKey:@"guest"] boolValue];
     VZVirtualMachineState before = mine->state;

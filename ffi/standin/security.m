@@ -135,16 +135,21 @@ struct os_log_s {
 
 os_log_t os_log_create(const char *subsystem, const char *category) {
     static NSMutableDictionary *logs; // they live as long as the process, as the real ones
-    NSString *name = [NSString stringWithFormat:@"%s/%s", subsystem, category];
-    @synchronized([VZKeychain class]) {
+    os_log_t found;
+    @autoreleasepool {
+        NSString *name = [NSString stringWithFormat:@"%s/%s", subsystem, category];
+        [VZKeychain path];
+        [turn lock];
         if (logs == nil) logs = [[NSMutableDictionary alloc] init];
         if ([logs objectForKey:name] == nil) {
             os_log_t made = calloc(1, sizeof *made);
             snprintf(made->name, sizeof made->name, "%s", [name UTF8String]);
             [logs setObject:[NSValue valueWithPointer:made] forKey:name];
         }
-        return [[logs objectForKey:name] pointerValue];
+        found = [[logs objectForKey:name] pointerValue];
+        [turn unlock];
     }
+    return found;
 }
 
 void os_log_with_type(os_log_t log, os_log_type_t type, const char *format, ...) {

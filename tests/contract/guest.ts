@@ -11,13 +11,15 @@ export interface TestGuest {
 }
 
 /**
- * The kernel from the cache and a disk with `guest/init.c`, made in `folder`.
+ * The kernel from the cache and a disk with a guest, made in `folder`.
  *
+ * @param init The guest's source in C.
  * @returns Why it cannot be had, as a reason to skip.
  */
 export async function testGuest(
   architecture: Architecture,
   folder: string,
+  init = join(HERE, "guest/init.c"),
 ): Promise<TestGuest | string> {
   const build = join(HERE, "../../kernel/build");
   const key = await run(build, "--key", KERNEL[architecture]).catch(() => undefined);
@@ -31,7 +33,6 @@ export async function testGuest(
     await Deno.mkdir(join(root, name), { recursive: true });
   }
   try {
-    const init = join(HERE, "guest/init.c");
     await run(COMPILER[architecture], "-O1", "-static", "-o", join(root, "sbin/init"), init);
     const bootDisk = join(folder, `boot-${architecture}.ext4`);
     await run("/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", root, bootDisk, "8M");

@@ -79,21 +79,6 @@ static void echo_vsock(void) {
     }
 }
 
-// "test=dial": opens a connection to port 5000 of the host, greets, and ends it when the host has answered.
-static void dial_host(void) {
-    char answer[64];
-    struct sockaddr_vm host = { .svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_HOST, .svm_port = 5000 };
-    for (int tries = 0; tries < 2000; tries++, usleep(5000)) {
-        int there = socket(AF_VSOCK, SOCK_STREAM, 0);
-        if (connect(there, (struct sockaddr *)&host, sizeof host) == 0) {
-            if (write(there, "the guest calls\n", 16) == 16 && read(there, answer, sizeof answer) > 0) say(answer);
-            close(there);
-            return;
-        }
-        close(there);
-    }
-}
-
 int main(void) {
     char path[128], line[256], words[4096];
     mount("devtmpfs", "/dev", "devtmpfs", 0, 0);
@@ -126,7 +111,6 @@ int main(void) {
             port = open(path, O_RDWR);
         }
     }
-    if (strstr(words, "test=dial")) dial_host();
     if (port < 0) echo_vsock();
     for (;;) {
         int n = (int)read(port, words, sizeof words);
