@@ -12,8 +12,8 @@ import { sshAgents } from "./build_ssh.ts";
 import { Steps } from "./build_steps.ts";
 import { uploadOf } from "./build_upload.ts";
 import { type BuildView, chooseView } from "./build_view.ts";
-import type { EngineClient } from "./engine_client.ts";
-import { usage } from "./errors.ts";
+import { type EngineClient, isLost } from "./engine_client.ts";
+import { EngineGone, usage } from "./errors.ts";
 import type { HttpResponse } from "./http.ts";
 import { jsonLines } from "./progress.ts";
 import { printable } from "./printable.ts";
@@ -133,12 +133,20 @@ async function follow(
           throw tellFailure(app, event, steps.find(event.id), view.showsLogs);
       }
     }
+  } catch (error) {
+    if (error instanceof EngineGone || isLost(error)) throw engineEnded(title, error);
+    throw error;
   } finally {
     view.end();
     response.connection.close();
   }
-  throw new CtrError("unavailable", `stopped building ${title}: the engine has ended`, {
+  throw engineEnded(title);
+}
+
+function engineEnded(title: string, cause?: unknown): CtrError {
+  return new CtrError("unavailable", `stopped building ${title}: the engine has ended`, {
     hint: "steps that were done are kept; run it again",
+    cause,
   });
 }
 

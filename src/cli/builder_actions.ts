@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { BuildCacheRecord, BuilderStatus, BuilderStopReply, BuildPruneReply } from "../api/mod.ts";
 import { CtrError, formatSize, parseSize } from "../core/mod.ts";
+import { hostArchitecture } from "../host/mod.ts";
 import { roughly } from "./ago.ts";
 import type { App } from "./app.ts";
 import type { EngineClient } from "./engine_client.ts";
@@ -66,7 +67,7 @@ export async function builderStatus(app: App, flags: ListFlags): Promise<void> {
     ...builds.map(({ id, title, platforms, steps, startedAt }) => [
       id,
       printable(title),
-      platforms.join(","),
+      platforms.join(",") || `linux/${hostArchitecture()}`,
       String(steps.total),
       String(steps.cached),
       startedAt,

@@ -12,6 +12,7 @@ export type { ExpandInstructionOptions } from "./expand_instruction.ts";
 export { DockerfileError, isDockerfileError, placed } from "./failure.ts";
 export { parseDockerfile, parseOnbuild } from "./parse.ts";
 export { parseRunMount } from "./run_mount.ts";
+export { titleOf } from "./title.ts";
 export type * from "./types.ts";
 export { compileGlob, hasGlob } from "./glob.ts";
 export type { Glob } from "./glob.ts";

@@ -5,6 +5,7 @@ import { expandInstruction } from "./expand_instruction.ts";
 import { lint } from "./lint/lint.ts";
 import { outline, targets } from "./outline.ts";
 import { parseDockerfile, parseOnbuild } from "./parse.ts";
+import { titleOf } from "./title.ts";
 import type { StageInstruction } from "./types.ts";
 
 function parse(text: string) {
@@ -178,6 +179,13 @@ Deno.test("instructions", async (t) => {
   for (const [line, expected] of cases) {
     await t.step(line, () => assert.deepEqual({ ...fields(line), ...expected }, fields(line)));
   }
+});
+
+Deno.test("titleOf() says in a line what an instruction does", () => {
+  const title = (...lines: string[]) => titleOf(instructions(...lines)[0]!);
+  assert.equal(title("RUN a \\", "   b"), "RUN a b");
+  assert.equal(title("RUN <<E", "#!/bin/sh", "set -e", "  make", "E"), "RUN <<E (set -e; make)");
+  assert.equal(title(`RUN ${"é".repeat(300)}`).length, 200);
 });
 
 Deno.test("mistakes are told with their places", async (t) => {

@@ -5,6 +5,7 @@ import {
   type Range,
   type Stage,
   type StageInstruction,
+  titleOf,
 } from "../../dockerfile/mod.ts";
 import { formatPlatform, type Platform } from "../../oci/mod.ts";
 import type { CachedStep } from "../cache/step_cache.ts";
@@ -127,7 +128,7 @@ export class StageRun {
   ): Promise<StepEnd | undefined> {
     if (!MAKING.has(instruction.keyword)) return undefined;
     const { job, platform, variables, origin } = this.#options;
-    const report = this.#report(instruction.text, instruction.range);
+    const report = this.#report(titleOf(instruction), instruction.range);
     const context: StageContext = {
       job,
       platform,
