@@ -2,14 +2,15 @@
 import { CtrError } from "../../core/mod.ts";
 import { compileIgnore } from "../../dockerfile/mod.ts";
 import { binaryOf } from "../../tar/mod.ts";
-import { type Owner, parseChmod, resolveOwner } from "../copy/owner.ts";
+import { parseChmod } from "../copy/owner.ts";
 import { LayerPlan } from "../copy/place.ts";
 import type { Item } from "../copy/select.ts";
 import { selectionDigest } from "../copy/selection_digest.ts";
 import type { StoredLayer } from "../cache/step_records.ts";
+import { ownerIn } from "../copy/stage_owner.ts";
 import { keyOf } from "../key.ts";
 import { DiskTree } from "../source/disk_tree.ts";
-import { type Lookable, resolveNode } from "../source/resolve.ts";
+import type { Lookable } from "../source/resolve.ts";
 import type { SourceNode } from "../source/tree.ts";
 import { absolute } from "./config.ts";
 import { type Group, groupsOf } from "./copy_sources.ts";
@@ -18,9 +19,6 @@ import { foldersOf, type Root } from "./root.ts";
 import type { Instruction, StageContext, StepEnd } from "./stage_context.ts";
 
 type FileInstruction = Instruction<"COPY" | "ADD">;
-
-/** `/etc/passwd` above this is none. */
-const MOST_ACCOUNTS = 8 << 20;
 
 export async function copyStep(
   context: StageContext,
@@ -75,7 +73,7 @@ async function make(
   { destination, chown, changeMode, link, doing }: How,
 ): Promise<StoredLayer | undefined> {
   using stage = new DiskTree(foldersOf(await root.disks(job.images)));
-  const owner = chown === undefined ? undefined : ownerOf(chown, stage);
+  const owner = chown === undefined ? undefined : ownerIn(stage, chown);
   const plan = new LayerPlan(link ? NOTHING : stage);
   const disks: string[] = [];
   for (const { tree, items, replace } of groups) {
@@ -108,18 +106,6 @@ function checkDestination(groups: readonly Group[], destination: string): void {
     "bad-data",
     `cannot copy to "${destination}": with several sources it must end with a slash`,
   );
-}
-
-function ownerOf(text: string, stage: DiskTree): Owner {
-  const read = (path: string) => {
-    const node = resolveNode(stage, path);
-    const bytes = node && stage.readFile(node.path, MOST_ACCOUNTS);
-    return bytes && new TextDecoder().decode(bytes);
-  };
-  return resolveOwner(text, {
-    passwd: () => read("etc/passwd"),
-    group: () => read("etc/group"),
-  });
 }
 
 /** New directories are as old as the newest thing in them: the day of the build makes no difference. */

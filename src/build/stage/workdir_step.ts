@@ -2,10 +2,11 @@
 import type { ValueInstruction } from "../../dockerfile/mod.ts";
 import { binaryOf } from "../../tar/mod.ts";
 import { LayerPlan } from "../copy/place.ts";
+import { ownerIn } from "../copy/stage_owner.ts";
 import { keyOf } from "../key.ts";
 import { DiskTree } from "../source/disk_tree.ts";
 import { resolveNode } from "../source/resolve.ts";
-import { absolute } from "./config.ts";
+import { absolute, userOf } from "./config.ts";
 import { layerStep } from "./layer_step.ts";
 import { foldersOf } from "./root.ts";
 import type { StageContext, StepEnd } from "./stage_context.ts";
@@ -18,12 +19,14 @@ export async function workdirStep(
   const root = await context.root.settled();
   const path = binaryOf(absolute(config, instruction.value));
   const parent = root.chain;
-  const key = keyOf("workdir", { parent, path, epoch: job.epoch });
+  const user = userOf(config);
+  const key = keyOf("workdir", { parent, path, user, epoch: job.epoch });
   return await layerStep(context, { key, parent, description: instruction.text }, async () => {
     using stage = new DiskTree(foldersOf(await root.disks(job.images)));
     const plan = new LayerPlan(stage);
     const parentTime = nearest(stage, path);
-    if (!plan.makeDirectory(path, job.epoch ?? parentTime)) return undefined;
+    const owner = user === "" ? undefined : ownerIn(stage, user);
+    if (!plan.makeDirectory(path, job.epoch ?? parentTime, owner)) return undefined;
     return await job.cache.make(
       { kind: "entries", entries: plan.entries(), disks: [] },
       `cannot make "${instruction.value}"`,
