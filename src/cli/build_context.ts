@@ -44,8 +44,10 @@ export async function chooseContext(
 
 /** Undefined for what is a folder of this machine. */
 export function remoteContext(text: string): Extract<Context, { kind: "git" | "url" }> | undefined {
+  const short = /^(github\.com\/[^#?]+?)(?:\.git)?([#?].*)?$/s.exec(text);
+  if (short) return { kind: "git", url: `https://${short[1]}.git${short[2] ?? ""}` };
   const isGit = /^(git|ssh):\/\//.test(text) || /^[\w.-]+@[\w.-]+:/.test(text) ||
-    text.startsWith("github.com/") || /^https?:\/\/[^#?]+\.git([#?]|$)/.test(text);
+    /^https?:\/\/[^#?]+\.git([#?]|$)/.test(text);
   if (isGit) return { kind: "git", url: text };
   if (/^https?:\/\//.test(text)) return { kind: "url", url: text };
   return undefined;

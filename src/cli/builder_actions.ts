@@ -241,6 +241,6 @@ async function prune(app: App, engine: EngineClient, request: object): Promise<v
 }
 
 function checkedFilters(texts: readonly string[] | undefined): readonly string[] {
-  readFilters(texts, FILTERS);
+  readFilters(texts?.map((text) => text.replace(/^([\w-]+)!=/, "$1=")), FILTERS);
   return texts ?? [];
 }

@@ -187,13 +187,14 @@ Deno.test("ctr build takes its context from elsewhere", async (t) => {
         ["https://x.test/y.git#main:sub", "git"],
         ["git@x.test:y", "git"],
         ["ssh://git@x.test/y", "git"],
-        ["github.com/a/b", "git"],
         ["http://x.test/y.tar.gz", "url"],
       ] as const
     ) {
       const { context, dockerfile } = await home.sent([text]);
       assertEquals([context, dockerfile] as unknown, [{ kind, url: text }, { kind: "path" }]);
     }
+    const { context } = await home.sent(["github.com/a/b#main"]);
+    assertEquals(context, { kind: "git", url: "https://github.com/a/b.git#main" });
   });
   await t.step("a folder that the engine sees otherwise is sent", async () => {
     let first = true;
