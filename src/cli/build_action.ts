@@ -23,7 +23,7 @@ export async function build(app: App, context: string, flags: BuildFlags): Promi
   const asked = question(flags);
   const how = progress(app, flags, asked);
   const files = await ResultFiles.prepare(flags);
-  const choice = await chooseContext(context, flags.file);
+  const choice = await chooseContext(context, flags.file || undefined);
   await using ssh = await sshAgents(flags.ssh ?? [], app.env);
   const request: BuildRequestInput = {
     ...await buildRequest(app, choice, flags, ssh.agents),

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import type { BuildRequestInput, BuildResult } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
@@ -26,7 +27,11 @@ export class ResultFiles {
     for (const path of [flags.iidfile, flags.metadataFile]) {
       if (path === undefined) continue;
       await writing(path, async () => {
+        await Deno.stat(dirname(path));
         const there = await Deno.lstat(path).catch(() => undefined);
+        if (there?.isDirectory) {
+          throw new CtrError("denied", `cannot write "${path}": it is a folder`);
+        }
         if (there?.isFile) await Deno.remove(path);
       });
     }
@@ -69,7 +74,9 @@ async function writing(path: string, work: () => Promise<unknown>): Promise<void
   try {
     await work();
   } catch (error) {
-    const fact = error instanceof Error ? error.message : String(error);
+    if (error instanceof CtrError) throw error;
+    const missing = error instanceof Deno.errors.NotFound ? "there is no such folder" : undefined;
+    const fact = missing ?? (error instanceof Error ? error.message : String(error));
     throw new CtrError("denied", `cannot write "${path}": ${fact}`, { cause: error });
   }
 }

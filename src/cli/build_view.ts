@@ -88,7 +88,7 @@ class PlainView implements BuildView {
     const lines = text.split("\n");
     this.#begun.set(key, lines.pop()!);
     const seconds = Math.max(0, (time - step.event.time) / 1000).toFixed(2);
-    for (const line of lines) this.#line(step, `${seconds} ${line.replace(/\r$/, "")}`);
+    this.#lines(step, lines.map((line) => `${seconds} ${line.replace(/\r$/, "")}`));
   }
 
   /** The end of a log that does not end in a line. */
@@ -112,10 +112,16 @@ class PlainView implements BuildView {
     this.#line(step, `${shortItem(event.item)}: ${event.phase}${size}`);
   }
 
-  #line({ number }: Step, text: string): void {
-    if (this.#last !== undefined && this.#last !== number) this.#app.stderr.line("");
+  #line(step: Step, text: string): void {
+    this.#lines(step, [text]);
+  }
+
+  /** In one piece: a step may write a hundred thousand lines. */
+  #lines({ number }: Step, lines: readonly string[]): void {
+    if (lines.length === 0) return;
+    const apart = this.#last !== undefined && this.#last !== number ? "\n" : "";
     this.#last = number;
-    this.#app.stderr.line(`#${number} ${text}`);
+    this.#app.stderr.write(apart + lines.map((line) => `#${number} ${line}\n`).join(""));
   }
 }
 

@@ -257,6 +257,8 @@ const REFUSED: readonly string[] = [
   "--provenance true",
   "--isolation hyperv",
   "--annotation x",
+  "--iidfile nowhere/x",
+  "--metadata-file empty",
   "a b",
 ];
 
