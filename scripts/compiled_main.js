@@ -1,30 +1,21 @@
-// The entry of a dist/ctr made by `deno compile`: QEMU opens files, so the embedded kernel and boot disk are written
-// out once, by content, and the program is told where they are.
-import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+// The entry of a dist/ctr made by `deno compile`: unpacks the assets once and tells the program where they are.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { unpackAssets } from "./unpack_assets.js";
 
-const sums = readFileSync(new URL("./assets.sha256", import.meta.url), "utf8");
-const cache = process.env.CTR_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(process.env.HOME ?? "/tmp", ".cache"), "ctr");
-const folder = join(cache, "app", createHash("sha256").update(sums).digest("hex"));
-
-for (const [, sum, path] of sums.matchAll(/^(\w+) +assets\/(.+)$/gm)) {
-  const target = join(folder, path);
-  if (exists(target)) continue;
-  const bytes = readFileSync(new URL(`./assets/${path}`, import.meta.url));
-  if (createHash("sha256").update(bytes).digest("hex") !== sum) {
-    throw new Error(`the embedded ${path} is damaged`);
-  }
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const temporary = `${target}.${process.pid}.tmp`;
-  writeFileSync(temporary, bytes, { flush: true });
-  renameSync(temporary, target);
+const { env, platform } = process;
+const home = env.HOME ?? "/tmp";
+const cache = env.CTR_CACHE ??
+  (platform === "darwin"
+    ? join(home, "Library/Caches/ctr")
+    : join(env.XDG_CACHE_HOME ?? join(home, ".cache"), "ctr"));
+try {
+  const embedded = (path) => readFileSync(new URL(`./${path}`, import.meta.url));
+  const sums = new TextDecoder().decode(embedded("assets.sha256"));
+  env.CTR_ASSETS ??= unpackAssets(sums, embedded, cache);
+} catch (error) {
+  console.error(`error: cannot unpack ctr into "${cache}": ${error.message}`);
+  process.exit(125);
 }
-process.env.CTR_ASSETS ??= folder;
 await import("./main.js");
-
-function exists(path) {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}

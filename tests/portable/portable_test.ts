@@ -5,7 +5,7 @@ const registry = Deno.env.get("CTR_TEST_REGISTRY");
 
 /** What the launcher may use, beside QEMU: shell, coreutils, tar, gzip. */
 const PROGRAMS =
-  "sh cat chmod cut dirname env mkdir mktemp mv rm sha256sum sync tail gzip tar qemu-system-x86_64 qemu-system-aarch64";
+  "sh cat chmod cp cut dirname env mkdir mktemp mv rm sha256sum stat sync tail gzip tar qemu-system-x86_64 qemu-system-aarch64";
 
 /** A folder far from the working copy, with `dist/ctr` and a PATH of its own. */
 async function elsewhere() {
@@ -87,9 +87,49 @@ Deno.test("the one-file executable", async (t) => {
   await t.step("starts over when it was killed while it unpacked", async () => {
     await using place = await elsewhere();
     const hash = await hashOf(`${place.folder}/ctr`);
-    await Deno.mkdir(`${place.folder}/cache/app/${hash}`, { recursive: true });
-    await Deno.writeTextFile(`${place.folder}/cache/app/${hash}/main.js`, "half");
+    const files = `${place.folder}/cache/app/${hash}/files`;
+    await Deno.mkdir(files, { recursive: true });
+    await Deno.writeTextFile(`${files}/main.js`, "half");
     assert.equal((await place.ctr("version")).code, 0);
+    assert.deepEqual(await place.unpacked(), [hash]);
+  });
+
+  const tampers: readonly (readonly [string, (files: string) => Promise<void>])[] = [
+    ["a changed program", (files) => Deno.writeTextFile(`${files}/main.js`, "console.log('mine')")],
+    ["a changed byte that keeps the size", async (files) => {
+      using file = await Deno.open(`${files}/assets/netd`, { write: true });
+      await file.seek(100_000, Deno.SeekMode.Start);
+      await file.write(Uint8Array.of(1, 2, 3));
+    }],
+    ["a file that is gone", (files) => Deno.remove(`${files}/assets/netd`)],
+    ["another list of sums", async (files) => {
+      await Deno.writeTextFile(`${files}/SHA256SUMS`, "");
+      await Deno.writeTextFile(`${files}/main.js`, "console.log('mine')");
+    }],
+  ];
+  for (const [name, tamper] of tampers) {
+    await t.step(`notices ${name}, and replaces what was unpacked`, async () => {
+      const place = await unpackedOnce();
+      const files = `${place.folder}/cache/app/${await hashOf(`${place.folder}/ctr`)}/files`;
+      const before = await sumOf(files);
+      await tamper(files);
+      const { code, stdout, stderr } = await place.ctr("version");
+      assert.deepEqual([code, stderr], [0, ""]);
+      assert.match(stdout, /^ctr version \d/);
+      assert.equal(await sumOf(files), before);
+      assert.equal((await place.unpacked()).length, 1);
+    });
+  }
+
+  await t.step("believes files that were touched and are what they were", async () => {
+    const place = await unpackedOnce();
+    const app = `${place.folder}/cache/app/${await hashOf(`${place.folder}/ctr`)}`;
+    const { ino } = await Deno.stat(`${app}/files/main.js`);
+    await Deno.utime(`${app}/files/main.js`, 1, 1);
+    const mark = await Deno.readTextFile(`${app}/complete`);
+    assert.equal((await place.ctr("version")).code, 0);
+    assert.equal((await Deno.stat(`${app}/files/main.js`)).ino, ino);
+    assert.notEqual(await Deno.readTextFile(`${app}/complete`), mark);
   });
 
   await t.step("refuses a file that is damaged", async () => {
@@ -104,24 +144,60 @@ Deno.test("the one-file executable", async (t) => {
     assert.deepEqual(await place.unpacked(), []);
   });
 
-  const name = "runs a container";
+  await t.step(
+    "starts within 80 ms once it is unpacked, on a machine that does nothing else",
+    async () => {
+      const place = await unpackedOnce();
+      let best = Infinity;
+      for (let n = 0; n < 8; n++) {
+        const began = performance.now();
+        await place.ctr("version");
+        best = Math.min(best, performance.now() - began);
+      }
+      console.log(`ctr version, warm: ${best.toFixed(0)} ms at best`);
+      assert.ok(best < 400, `${best} ms`); // the machine may be busy; bench/ judges the promise
+    },
+  );
+
+  const name =
+    "passes the suite of ctr run, without the working copy's program, Deno or Node in PATH";
   await t.step({
     name: registry ? name : `${name} (skipped: CTR_TEST_REGISTRY names no registry)`,
     ignore: registry === undefined,
     async fn() {
-      await using place = await elsewhere();
-      const { code, stdout, stderr } = await place.ctr(
-        "run",
-        "--rm",
-        `${registry}/busybox:latest`,
-        "cat",
-        "/etc/hello",
-      );
-      await place.ctr("system", "stop");
-      assert.deepEqual([code, stdout], [0, "hello from the second layer\n"], stderr);
+      const { folder } = await unpackedOnce();
+      const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: ["test", "-A", "--no-check", "--quiet", `${root}tests/run/run_test.ts`],
+        env: {
+          PATH: `${folder}/bin`,
+          CTR_TEST_FILE: `${folder}/ctr`,
+          CTR_CACHE: `${folder}/cache`,
+        },
+      }).output();
+      const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+      assert.equal(code, 0, said);
+      assert.match(said, /6 passed/);
     },
   });
+
+  if (shared) await Deno.remove(shared.folder, { recursive: true });
 });
+
+let shared: Awaited<ReturnType<typeof elsewhere>> | undefined;
+
+/** One place for what only looks at an unpacked file again: unpacking takes a second. */
+async function unpackedOnce() {
+  shared ??= await elsewhere();
+  assert.equal((await shared.ctr("version")).code, 0);
+  return shared;
+}
+
+/** Over all that lies in a folder. */
+async function sumOf(folder: string): Promise<string> {
+  const script = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum";
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], cwd: folder }).output();
+  return new TextDecoder().decode(stdout);
+}
 
 /** The payload's hash, from the launcher's head. */
 async function hashOf(path: string): Promise<string> {

@@ -1,6 +1,8 @@
 /** `ctr` as a user meets it: the real engine, real VMs, a home of its own that must be left clean. */
 const ROOT = new URL("../../", import.meta.url).pathname;
 const BUNDLE = `${ROOT}dist/bundle/main.js`;
+/** The one-file executable, where that is what is tested. */
+const ONE_FILE = Deno.env.get("CTR_TEST_FILE");
 const FLAGS = ["run", "-A", "--quiet", "--no-prompt", "--unstable-vsock"];
 
 export interface Result {
@@ -67,9 +69,10 @@ export class CtrHome implements AsyncDisposable {
   }
 
   async spawn(args: readonly string[], options: RunOptions = {}): Promise<Deno.ChildProcess> {
-    const [program = "", ...before] = [...this.within, Deno.execPath()];
+    const command = ONE_FILE ? [ONE_FILE] : [Deno.execPath(), ...await this.command()];
+    const [program = "", ...before] = [...this.within, ...command];
     const child = new Deno.Command(program, {
-      args: [...before, ...await this.command(), ...args],
+      args: [...before, ...args],
       env: { CTR_HOME: this.path, XDG_CONFIG_HOME: `${this.path}/config`, ...options.env },
       stdin: options.stdin === undefined ? "null" : "piped",
       stdout: "piped",
