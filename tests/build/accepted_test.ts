@@ -32,7 +32,7 @@ testWith(NEEDS, "skopeo, buildah and umoci accept an image of ours", async (t) =
   await home.mustBuild(["-o", `type=oci,tar=false,dest=${layout},name=whole:1`, context.path]);
 
   await t.step("skopeo inspect", async () => {
-    const said = JSON.parse(await skopeo("inspect", "--config", `oci-archive:${archive}`));
+    const said = JSON.parse(await skopeo("inspect", "--config", "--raw", `oci-archive:${archive}`));
     assert.deepEqual(meaning(parseDocument(JSON.stringify(said))), built.config);
     const shown = JSON.parse(await skopeo("inspect", `oci-archive:${archive}`));
     assert.equal(shown.Os, "linux");
@@ -67,7 +67,7 @@ testWith(NEEDS, "skopeo, buildah and umoci accept an image of ours", async (t) =
   await t.step("docker archives too", async () => {
     const docker = `${home.scratch}/docker.tar`;
     await home.mustBuild(["-o", `type=docker,dest=${docker},name=whole:2`, context.path]);
-    const said = await skopeo("inspect", "--config", `docker-archive:${docker}`);
+    const said = await skopeo("inspect", "--config", "--raw", `docker-archive:${docker}`);
     assert.deepEqual(meaning(parseDocument(said)), built.config);
   });
 });

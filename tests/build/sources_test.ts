@@ -139,20 +139,18 @@ async function gitDaemon(folder: string): Promise<AsyncDisposable & { readonly p
     args: ["daemon", "--verbose", ...flags, `--base-path=${folder}`, folder],
     stderr: "piped",
   }).spawn();
-  const reader = child.stderr.getReader();
+  const chunks = child.stderr[Symbol.asyncIterator]();
   for (let said = ""; !said.includes("Ready");) {
-    const { value, done } = await reader.read();
+    const { value, done } = await chunks.next();
     assert.ok(!done, said);
     said += new TextDecoder().decode(value);
   }
-  reader.releaseLock();
-  const drained = child.stderr.cancel();
   return {
     port,
     [Symbol.asyncDispose]: async () => {
       child.kill("SIGTERM");
       await child.status;
-      await drained;
+      await chunks.return?.();
     },
   };
 }
