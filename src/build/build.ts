@@ -6,6 +6,8 @@ import { type Dockerfile, parseDockerfile } from "../dockerfile/mod.ts";
 import { linuxPlatform, parsePlatform, type Platform } from "../oci/mod.ts";
 import { answer, check, described, refuseFindings } from "./answer.ts";
 import { FileDigests } from "./cache/file_digests.ts";
+import { exportCaches, inlineCache } from "./cache/export.ts";
+import { Imports } from "./cache/import.ts";
 import type { KeyLocks } from "./cache/key_locks.ts";
 import { StepCache } from "./cache/step_cache.ts";
 import type { StepRecords } from "./cache/step_records.ts";
@@ -84,7 +86,7 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       records: parts.records,
       images: options.images,
       lease,
-      imported: { find: () => Promise.resolve(undefined) },
+      imported: new Imports({ request, images: options.images, lease, reporter, signal }),
       signal,
     });
     parts.onCache(cache);
@@ -110,7 +112,8 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
     const ends = await Promise.all(
       platforms.map((platform) => new Stages(job, platform, name).get(target)),
     );
-    const end = await makeOutputs(job, ends, {});
+    const end = await makeOutputs(job, ends, (each) => inlineCache(request, each));
+    await exportCaches(job, ends);
     parts.records.used(cache.used.keys());
     // Only now is every base image here, and known what it sets.
     for (const finding of (await check(asked)).findings) {

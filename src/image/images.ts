@@ -23,6 +23,7 @@ import type {
   PullOptions,
   PushedImage,
   PushOptions,
+  RemoteImage,
   Removed,
   RemoveOptions,
   ResolvedImage,
@@ -132,6 +133,11 @@ export interface Images extends AsyncDisposable {
   ): Promise<Descriptor>;
   /** Unpacks a layer's blob, unless its disk is there. @returns The disk's path. */
   layerDisk(layer: NewLayer, options?: { readonly signal?: AbortSignal }): Promise<string>;
+  /** An image at its registry, to take single layers from. */
+  remote(
+    reference: string,
+    options?: Pick<PullOptions, "environment" | "scheme" | "signal">,
+  ): Promise<RemoteImage>;
   /** Makes room for a layer that is being made. @param lease Gets the layer's digests when it is kept. */
   pendingLayer(lease: ImageLease): Promise<PendingLayer>;
   /** Whether a layer's blob is here. @param lease Keeps it, and its disk, from now on. */

@@ -44,6 +44,8 @@ export type {
   PullProgress,
   PushedImage,
   PushOptions,
+  RemoteImage,
+  RemoteManifest,
   Removed,
   RemoveOptions,
   ResolvedImage,

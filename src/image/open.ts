@@ -14,6 +14,7 @@ import { checkComplete } from "./load_layout.ts";
 import { pendingLayer } from "./pending_layer.ts";
 import { pullAllTags, pullImage } from "./pull.ts";
 import { pushImage } from "./push.ts";
+import { StoreRemote } from "./remote.ts";
 import { pruneImages, removeImages } from "./remove.ts";
 import { findImage, resolveForRun, resolveManifest } from "./resolve.ts";
 import { saveImages } from "./save.ts";
@@ -82,6 +83,8 @@ function imagesOf(store: Store): Images {
       await store.disks.make({ ...descriptor, diffId, path }, () => path, { signal });
       return store.paths.disk(diffId);
     },
+    remote: async (reference, options = {}) =>
+      new StoreRemote(await asCaller(store, reference, options), reference, options),
     pendingLayer: (lease) => pendingLayer(store.paths, lease),
     hasLayer: async (layer, lease) => {
       await lease.add(layer.digest, layer.diffId);

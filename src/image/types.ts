@@ -289,6 +289,20 @@ export interface WriteBlobOptions {
   readonly lease?: ImageLease;
 }
 
+/** One platform of an image that is at its registry. */
+export interface RemoteManifest {
+  /** The document of its configuration. */
+  readonly config: Uint8Array;
+  readonly layers: readonly Descriptor[];
+}
+
+export interface RemoteImage {
+  /** @throws {CtrError} As `pull` does; `unsupported` for what is no image. */
+  manifests(): Promise<readonly RemoteManifest[]>;
+  /** Brings one layer into the store, blob and disk, unless it is there. @param lease Keeps it. */
+  fetchLayer(layer: Omit<LayerBlob, "path">, lease: ImageLease): Promise<void>;
+}
+
 /** What a build's cache keeps. */
 export interface CachedLayers {
   layers(): Iterable<{ readonly digest: Digest; readonly diffId: Digest }>;

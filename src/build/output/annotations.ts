@@ -9,7 +9,7 @@ export type Extras = ImageExtras & { readonly indexAnnotations: Annotations };
 export function extrasOf(
   { annotations }: BuildRequest,
   own: Annotations,
-  { docker, config }: Pick<ImageExtras, "docker" | "config">,
+  docker: boolean,
 ): Extras {
   const of = (level: BuildRequest["annotations"][number]["level"]): Annotations =>
     Object.fromEntries(
@@ -17,7 +17,6 @@ export function extrasOf(
     );
   return {
     ...NO_EXTRAS,
-    config,
     docker,
     // Docker's formats have no place for them.
     manifestAnnotations: docker ? {} : { ...of("manifest"), ...own },

@@ -7,7 +7,10 @@ import {
   familiarReference,
   formatReference,
   hexOf,
+  IndexSchema,
+  MAX_MANIFEST_BYTES,
   MEDIA_TYPE,
+  parseDocument,
   parseReference,
 } from "../../oci/mod.ts";
 import { TAR_END, tarHeader, tarPadding } from "../../tar/mod.ts";
@@ -16,7 +19,7 @@ import type { StageEnd } from "../stage/stage_run.ts";
 import { extrasOf } from "./annotations.ts";
 import { sendTo, unwritable } from "./destination.ts";
 import type { BuiltImage } from "./image.ts";
-import { writeAll } from "./write_all.ts";
+import { type ConfigFields, writeAll } from "./write_all.ts";
 
 type ArchiveOutput = Extract<BuildOutput, { type: "oci" | "docker" }>;
 
@@ -29,7 +32,7 @@ export async function archiveOutput(
   job: Job,
   ends: readonly StageEnd[],
   output: ArchiveOutput,
-  config: Readonly<Record<string, unknown>>,
+  config: ConfigFields,
 ) {
   const docker = output.type === "docker";
   if (docker && ends.length > 1) {
@@ -37,8 +40,8 @@ export async function archiveOutput(
       hint: "choose type=oci, or one platform",
     });
   }
-  const extras = extrasOf(job.request, output.annotations, { docker, config });
-  const made = await writeAll(job, ends, output, extras);
+  const extras = extrasOf(job.request, output.annotations, docker);
+  const made = await writeAll(job, ends, output, extras, config);
   const names = [...job.request.tags, ...output.names];
   const documents = layoutOf(made.root, made.images, names, docker);
   const blobs = blobsOf(made.root, made.images);
@@ -126,6 +129,37 @@ async function* member(
 async function* pieces(file: Deno.FsFile): AsyncGenerator<Uint8Array> {
   const buffer = new Uint8Array(1 << 18);
   for (let got; (got = await file.read(buffer)) !== null;) yield buffer.subarray(0, got);
+}
+
+/** Puts an image into a folder that is a layout, where other tags stay. */
+export async function writeLayout(
+  job: Job,
+  folder: string,
+  root: Descriptor,
+  blobs: readonly Pick<Descriptor, "digest">[],
+  tag: string,
+): Promise<void> {
+  const named = { ...root, annotations: { "org.opencontainers.image.ref.name": tag } };
+  const others = (await indexOf(folder)).filter(({ annotations }) =>
+    annotations?.["org.opencontainers.image.ref.name"] !== tag
+  );
+  const index = { schemaVersion: 2, mediaType: MEDIA_TYPE.index, manifests: [...others, named] };
+  const documents = [
+    json("oci-layout", { imageLayoutVersion: "1.0.0" }),
+    json("index.json", index),
+  ];
+  await writeFolder(job, folder, documents, blobs);
+}
+
+/** What a layout has; nothing if it is none. */
+async function indexOf(folder: string): Promise<readonly Descriptor[]> {
+  try {
+    const bytes = await Deno.readFile(join(folder, "index.json"));
+    return parseDocument(bytes, IndexSchema, "the layout's index", MAX_MANIFEST_BYTES).manifests;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw unwritable(folder, error);
+  }
 }
 
 /** Blobs first: who finds the index finds what it names. */

@@ -26,10 +26,11 @@ export async function formedLayers(
 ): Promise<StoredLayer[]> {
   const { own, layers } = root;
   const isOwn = (at: number) => at >= layers.length - own;
-  return await Promise.all(layers.map((layer, at) => formed(job, layer, isOwn(at), form)));
+  return await Promise.all(layers.map((layer, at) => formedLayer(job, layer, isOwn(at), form)));
 }
 
-async function formed(
+/** @param isOwn False for a layer of the base. */
+export async function formedLayer(
   job: Job,
   layer: StoredLayer,
   isOwn: boolean,

@@ -11,7 +11,7 @@ import {
 import type { Job } from "../job.ts";
 import type { StageEnd } from "../stage/stage_run.ts";
 import { extrasOf } from "./annotations.ts";
-import { writeAll, type Written } from "./write_all.ts";
+import { type ConfigFields, writeAll, type Written } from "./write_all.ts";
 
 export type ImageOutput = Extract<BuildOutput, { type: "image" }>;
 
@@ -25,11 +25,11 @@ export async function imageOutput(
   job: Job,
   ends: readonly StageEnd[],
   output: ImageOutput,
-  config: Readonly<Record<string, unknown>>,
+  config: ConfigFields,
 ): Promise<Written & { named: readonly NamedImage[]; pushed: readonly string[] }> {
   const docker = output.format === "docker";
-  const extras = extrasOf(job.request, output.annotations, { docker, config });
-  const made = await writeAll(job, ends, output, extras);
+  const extras = extrasOf(job.request, output.annotations, docker);
+  const made = await writeAll(job, ends, output, extras, config);
   const { root } = made;
   const names = [...job.request.tags, ...output.names];
   if (output.push && names.length === 0) {
@@ -92,17 +92,21 @@ async function pushOnly(
     const target = output.pushByDigest
       ? formatReference({ domain, path, digest: root.digest } as typeof reference)
       : name;
-    const before = await job.images.find(target);
-    await job.images.register(target, root);
-    try {
-      await push(job, target);
-    } finally {
-      if (before) await job.images.register(target, before.descriptor);
-      else await job.images.remove([target], { force: true });
-    }
+    await pushUnnamed(job, target, root);
     pushed.push(familiarReference(parseReference(target)));
   }
   return pushed;
+}
+
+export async function pushUnnamed(job: Job, target: string, root: Descriptor): Promise<void> {
+  const before = await job.images.find(target);
+  await job.images.register(target, root);
+  try {
+    await push(job, target);
+  } finally {
+    if (before) await job.images.register(target, before.descriptor);
+    else await job.images.remove([target], { force: true });
+  }
 }
 
 async function push(job: Job, name: string): Promise<void> {

@@ -7,18 +7,18 @@ import type { StageEnd } from "../stage/stage_run.ts";
 import { archiveOutput } from "./archive_output.ts";
 import { imageOutput, type NamedImage } from "./image_output.ts";
 import { treeOutput } from "./tree_output.ts";
-import type { Written } from "./write_all.ts";
+import type { ConfigFields, Written } from "./write_all.ts";
 
 /** What outputs have found out, for the answer. */
 export type OutputEnd = Omit<BuildResult, "steps">;
 
 const NOTHING: OutputEnd = { images: [], platforms: [], written: [], metadata: {} };
 
-/** @param config Fields of every image's configuration: the inline cache. */
+/** @param config Fields of each image's configuration: the inline cache. */
 export async function makeOutputs(
   job: Job,
   ends: readonly StageEnd[],
-  config: Readonly<Record<string, unknown>>,
+  config: ConfigFields,
 ): Promise<OutputEnd> {
   const { outputs } = job.request;
   let all = NOTHING;
@@ -47,7 +47,7 @@ async function makeOutput(
   job: Job,
   ends: readonly StageEnd[],
   output: BuildOutput,
-  config: Readonly<Record<string, unknown>>,
+  config: ConfigFields,
 ): Promise<OutputEnd> {
   switch (output.type) {
     case "image": {

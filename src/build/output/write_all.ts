@@ -12,15 +12,20 @@ export interface Written {
   readonly root: Descriptor;
 }
 
+/** Fields of the configuration of each image: the inline cache. */
+export type ConfigFields = (end: StageEnd) => Promise<Readonly<Record<string, unknown>>>;
+
 export async function writeAll(
   job: Job,
   ends: readonly StageEnd[],
   form: LayerForm,
   extras: Extras,
+  fields: ConfigFields,
 ): Promise<Written> {
   const images = await Promise.all(ends.map(async (end) => {
     const root = await end.root.settled();
-    return await writeImage(job, end, await formedLayers(job, root, form), extras);
+    const config = await fields(end);
+    return await writeImage(job, end, await formedLayers(job, root, form), { ...extras, config });
   }));
   const wantsIndex = Object.keys(extras.indexAnnotations).length > 0 ||
     Object.keys(extras.descriptorAnnotations).length > 0;

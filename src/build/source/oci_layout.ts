@@ -41,14 +41,15 @@ export async function importLayout(
   return descriptor.digest;
 }
 
-class Layout {
+/** A folder that is an OCI layout. */
+export class Layout {
   readonly #path: string;
 
   constructor(path: string) {
     this.#path = path;
   }
 
-  async root({ tag, digest }: LayoutContext): Promise<Descriptor> {
+  async root({ tag, digest }: Pick<LayoutContext, "tag" | "digest">): Promise<Descriptor> {
     const bytes = await this.#document(join(this.#path, "index.json"));
     const index = parseDocument(bytes, IndexSchema, "the layout's index", MAX_MANIFEST_BYTES);
     if (digest !== undefined) {
@@ -81,14 +82,33 @@ class Layout {
     return await this.manifest(chosen, platform, depth + 1);
   }
 
-  async *bytes(descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+  /** Every image below a root: configuration and layers. */
+  async parts(
+    root: Descriptor,
+    depth = 0,
+  ): Promise<{ config: Uint8Array; layers: readonly Descriptor[] }[]> {
+    const target = parseTarget(
+      await this.#document(this.#blob(root)),
+      root.mediaType,
+      "the layout's image",
+    );
+    if (target.kind === "manifest") {
+      const { config, layers } = target.manifest;
+      return [{ config: await this.#document(this.#blob(config)), layers }];
+    }
+    if (depth > 2) throw this.#missing("indexes in indexes");
+    const all = target.index.manifests.slice(0, 32).map((each) => this.parts(each, depth + 1));
+    return (await Promise.all(all)).flat();
+  }
+
+  async *bytes(descriptor: Pick<Descriptor, "digest">): AsyncGenerator<Uint8Array> {
     using file = await Deno.open(this.#blob(descriptor)).catch(() => {
       throw this.#missing(`no blob ${descriptor.digest}`);
     });
     yield* file.readable;
   }
 
-  #blob({ digest }: Descriptor): string {
+  #blob({ digest }: Pick<Descriptor, "digest">): string {
     return join(this.#path, "blobs/sha256", hexOf(digest));
   }
 
