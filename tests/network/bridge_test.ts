@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch } from "../cli/assert.ts";
-import { BUSYBOX, type CtrHome, ctrHome } from "../run/ctr_home.ts";
+import { BUSYBOX, ctrHome } from "../run/ctr_home.ts";
+import { inside, out, QUIET, runs } from "./containers.ts";
 import { NetworkNamespace } from "./namespaces.ts";
 
-const QUIET = ["--progress", "none"];
 const WEB =
   "mkdir /www; echo hello > /www/index.html; httpd -p 80 -h /www; httpd -p 127.0.0.1:81 -h /www; " +
   "sleep 1000";
@@ -28,20 +28,6 @@ function exists(path: string): boolean {
 
 const obstacle = missing();
 const skipped = obstacle === undefined ? "" : ` (skipped: ${obstacle})`;
-
-async function out(home: CtrHome, ...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await home.ctr(args);
-  assertEquals([status, stderr], [0, ""], args.join(" "));
-  return stdout.trim();
-}
-
-async function runs(home: CtrHome, name: string, flags: string[], ...command: string[]) {
-  await out(home, "run", "-d", "--name", name, ...QUIET, ...flags, BUSYBOX, ...command);
-}
-
-async function inside(home: CtrHome, name: string, line: string): Promise<string> {
-  return (await home.ctr(["exec", "--privileged", name, "sh", "-c", `(${line}) 2>&1`])).stdout;
-}
 
 async function until(what: () => Promise<boolean>, withinMs = 5000): Promise<void> {
   for (const end = performance.now() + withinMs; !await what();) {

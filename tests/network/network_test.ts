@@ -1,34 +1,15 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { assertEquals, assertMatch } from "../cli/assert.ts";
-import { BUSYBOX, type CtrHome, ctrHome, DEBIAN, vmTest } from "../run/ctr_home.ts";
+import { BUSYBOX, ctrHome, DEBIAN, vmTest } from "../run/ctr_home.ts";
+import { inside, out, QUIET, runs } from "./containers.ts";
 
-const QUIET = ["--progress", "none"];
 const WEB =
   "mkdir /www; echo hello > /www/index.html; httpd -p 80 -h /www; httpd -p 127.0.0.1:81 -h /www; " +
   "sleep 1000";
 const UDP_ECHO =
   "use IO::Socket::INET; $s = IO::Socket::INET->new(LocalPort => 90, Proto => 'udp'); " +
   "$s->send($_) while $s->recv($_, 2048)";
-
-/** @returns Its ID. */
-async function runs(home: CtrHome, name: string, flags: string[], ...command: string[]) {
-  const args = ["run", "-d", "--name", name, ...QUIET, ...flags, BUSYBOX, ...command];
-  const { status, stdout, stderr } = await home.ctr(args);
-  assertEquals([status, stderr], [0, ""], name);
-  return stdout.trim();
-}
-
-/** Of a shell line in a container that runs, both streams in one. */
-async function inside(home: CtrHome, name: string, line: string): Promise<string> {
-  return (await home.ctr(["exec", "--privileged", name, "sh", "-c", `(${line}) 2>&1`])).stdout;
-}
-
-async function out(home: CtrHome, ...args: string[]): Promise<string> {
-  const { status, stdout, stderr } = await home.ctr(args);
-  assertEquals([status, stderr], [0, ""], args.join(" "));
-  return stdout.trim();
-}
 
 async function fetched(url: string, deadlineMs = 5000): Promise<string> {
   const response = await fetch(url, { signal: AbortSignal.timeout(deadlineMs) });
@@ -242,85 +223,3 @@ vmTest("containers of a network reach each other, and nobody else does", async (
     assertMatch(await client("nslookup web"), GONE);
   });
 });
-
-vmTest("a container with egress rules reaches what they allow", async (t) => {
-  const own = Deno.networkInterfaces().find(({ family, address }) =>
-    family === "IPv4" && !address.startsWith("127.")
-  )?.address;
-  const dns = await nameServer(own ?? "");
-  await using home = await ctrHome(
-    dns ? `[network]\nresolv_conf = "${dns.resolvConf}"\n` : "",
-  );
-  await using server = Deno.serve(
-    { hostname: own ?? "127.0.0.1", port: 0, onListen: () => {} },
-    () => new Response("outside\n"),
-  );
-  const { port } = server.addr;
-  const get = (host: string) => `wget -qO- http://${host}:${port}/ 2>&1`;
-  await t.step({
-    name: "by address and port",
-    ignore: own === undefined,
-    fn: async () => {
-      await runs(home, "some", ["--allow-host", `${own}:${port}`], "sleep", "1000");
-      assertEquals(await inside(home, "some", get(own!)), "outside\n");
-      assertMatch(
-        await inside(home, "some", `nc -w 2 ${own} 1 </dev/null || echo refused`),
-        /refused/,
-      );
-    },
-  });
-  await t.step({
-    name: "and nothing else, which is counted",
-    ignore: own === undefined,
-    fn: async () => {
-      await runs(home, "none", ["--egress", "deny"], "sleep", "1000");
-      assertMatch(await inside(home, "none", get(own!)), /refused|reset|timed out/);
-      const [network] = JSON.parse(await out(home, "network", "inspect", "default"));
-      const denied = network.status.denials.some((each: { to: string }) =>
-        each.to === `${own}:${port}`
-      );
-      assertEquals(denied, true, JSON.stringify(network.status.denials));
-    },
-  });
-  await t.step({
-    name: "by name",
-    ignore: dns === undefined || own === undefined,
-    fn: async () => {
-      await runs(home, "named", ["--allow-host", "good.example"], "sleep", "1000");
-      assertEquals(/outside/.test(await inside(home, "named", get("bad.example"))), false);
-      assertEquals(/outside/.test(await inside(home, "named", get(own!))), false);
-      assertEquals(await inside(home, "named", get("good.example")), "outside\n");
-    },
-  });
-  await dns?.close();
-});
-
-/** A name server for whoever reads its resolv.conf: every name has `address`. It needs port 53. */
-async function nameServer(address: string) {
-  const hostname = "127.0.53.53";
-  const socket = createSocket("udp4");
-  socket.bind(53, hostname);
-  try {
-    await once(socket, "listening");
-  } catch {
-    socket.close();
-    return undefined;
-  }
-  const resolvConf = await Deno.makeTempFile();
-  await Deno.writeTextFile(resolvConf, `nameserver ${hostname}\n`);
-  socket.on("message", (question, from) => {
-    const end = question.indexOf(0, 12) + 5;
-    const ipv4 = question[end - 3] === 1;
-    const record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, ...address.split(".").map(Number)];
-    const head = [question[0]!, question[1]!, 0x81, 0x80, 0, 1, 0, ipv4 ? 1 : 0, 0, 0, 0, 0];
-    const answer = [...head, ...question.subarray(12, end), ...ipv4 ? record : []];
-    socket.send(new Uint8Array(answer), from.port, from.address);
-  });
-  return {
-    resolvConf,
-    close: async () => {
-      socket.close();
-      await Deno.remove(resolvConf);
-    },
-  };
-}
