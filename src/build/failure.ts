@@ -51,7 +51,7 @@ export function failedEvent(error: unknown, dockerfile: Dockerfile | undefined):
     ...(step?.stepId !== undefined && { id: step.stepId }),
     ...(step?.exitStatus !== undefined && { exitStatus: step.exitStatus }),
     ...(range && file !== undefined && { place: placeOf(file, range) }),
-    ...(range && source !== undefined && { excerpt: excerpt(source, range) }),
+    ...(range && source?.trim() && { excerpt: excerpt(source, range) }),
   };
 }
 

@@ -120,6 +120,17 @@ const CASES: Readonly<Record<string, readonly string[]>> = {
     "volume check no",
     "volume resize no 1g",
   ],
+  "builds": [
+    "build /nothing/here",
+    "build -f /nothing/here /etc/ssl",
+    "build /etc/ssl",
+    "build -",
+    "build --secret id=no -",
+    "builder start --cpus 2",
+    "builder du --filter colour=red",
+    "builder prune --filter until=never",
+    "builder prune --keep-storage much",
+  ],
 };
 
 vmTest("what cannot be done is said in one sentence, with a documented status", async () => {

@@ -17,6 +17,8 @@ const PRINTED: readonly (readonly [command: string, schema: string])[] = [
   ["diff ended --format json", "changes"],
   ["stats --format json", "stats"],
   ["top up --format json", "top"],
+  ["builder du --format json", "builder-cache"],
+  ["builder status --format json", "builder-status"],
   ["registry ls --format json", "logins"],
   ["system status --format json", "system-status"],
   ["system df --format json", "system-df"],
