@@ -5,9 +5,10 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FFI, output, readFacts } from "./facts.ts";
+import { output, readFacts } from "./facts.ts";
 import { defects, type Library, readLibrary } from "./library.ts";
 import { built } from "./shim.ts";
+import { copySource } from "./source.ts";
 
 for (const what of ["darwin", "darwin-clang"]) {
   Deno.test(`the library of ${what}`, async (t) => {
@@ -92,12 +93,3 @@ Deno.test("what does not compile cleanly is no library", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
-
-async function copySource(folder: string): Promise<void> {
-  const root = join(FFI, "..");
-  await output("cp", "-R", FFI, join(folder, "ffi"));
-  await Deno.mkdir(join(folder, "scripts"));
-  for (const each of ["lib.sh", "tools.txt"]) {
-    await Deno.copyFile(join(root, "scripts", each), join(folder, "scripts", each));
-  }
-}
