@@ -26,8 +26,10 @@ export async function at<T>(
   try {
     return await work();
   } catch (error) {
-    if (error instanceof StepError || isDockerfileError(error)) throw error;
-    throw new StepError(error, range, stepId);
+    if (isDockerfileError(error)) throw error;
+    if (!(error instanceof StepError)) throw new StepError(error, range, stepId);
+    if (error.range || !range) throw error;
+    throw new StepError(error.cause, range, error.stepId ?? stepId, error.exitStatus);
   }
 }
 
