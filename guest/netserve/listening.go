@@ -21,15 +21,20 @@ func listens(port uint16, udp bool) bool {
 		state, tables = closed, []string{"/proc/net/udp", "/proc/net/udp6"}
 	}
 	for _, table := range tables {
-		if file, err := os.Open(table); err == nil {
-			found := inTable(bufio.NewScanner(file), port, state)
-			file.Close()
-			if found {
-				return true
-			}
+		if listensIn(table, port, state) {
+			return true
 		}
 	}
 	return false
+}
+
+func listensIn(table string, port uint16, state string) bool {
+	file, err := os.Open(table)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	return inTable(bufio.NewScanner(file), port, state)
 }
 
 // inTable reads lines such as "0: 0100007F:0050 00000000:0000 0A ...".

@@ -25,11 +25,12 @@ const (
 	connect      = 0
 	listeningTCP = 1
 	listeningUDP = 2
+	datagrams    = 3
 )
 
 // serveLoopback listens for the network's gateway alone, which asks for a service that the container's address refuses,
 // or whether there is one: a byte for what is wanted, two for the port, big-endian. The answer is one byte, then what
-// the service says.
+// the service says; its datagrams behind their lengths.
 func serveLoopback(prefixes []string, allowed []netip.Addr) error {
 	for _, text := range prefixes {
 		prefix, err := netip.ParsePrefix(text)
@@ -71,6 +72,20 @@ func carry(gateway *os.File) {
 		return
 	}
 	port := binary.BigEndian.Uint16(wanted[1:])
+	if wanted[0] == datagrams {
+		service := dialDatagrams(port)
+		if service == nil {
+			_, _ = gateway.Write([]byte{refused})
+			return
+		}
+		defer service.Close()
+		if _, err := gateway.Write([]byte{reached}); err != nil {
+			return
+		}
+		_ = gateway.SetDeadline(time.Time{})
+		carryDatagrams(gateway, service)
+		return
+	}
 	if wanted[0] != connect {
 		answer := byte(refused)
 		if listens(port, wanted[0] == listeningUDP) {

@@ -121,3 +121,36 @@ func relayAt(t *testing.T, allowed string) string {
 	go acceptGateway(listener, []netip.Addr{netip.MustParseAddr(allowed)})
 	return address.String()
 }
+
+func TestTheGatewayReachesALoopbackServiceOfDatagrams(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		service, err := net.ListenPacket("udp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = service.Close() }()
+		go func() {
+			data := make([]byte, 2000)
+			for {
+				n, from, err := service.ReadFrom(data)
+				if err != nil {
+					return
+				}
+				_, _ = service.WriteTo(data[:n], from)
+			}
+		}()
+		port := at(t, service.LocalAddr()).Port()
+		conn, err := net.Dial("tcp", relayAt(t, "127.0.0.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		sent := []byte("\x00\x05hello\x00\x00\x00\x03you")
+		_, _ = conn.Write(append([]byte{datagrams, byte(port >> 8), byte(port)}, sent...))
+		got := make([]byte, 1+len(sent))
+		if _, err := io.ReadFull(conn, got); err != nil || got[0] != reached || !bytes.Equal(got[1:], sent) {
+			t.Errorf("%s: %q, %v", address, got, err)
+		}
+		_ = conn.Close()
+	}
+}

@@ -12,10 +12,11 @@ import (
 const (
 	// LoopbackPort is where every guest listens for its gateway alone, and leads on to services of its loopback: a byte for what is
 	// wanted, two for the port, big-endian; one for the answer, 0 if there is such a service. See guest/netserve.
-	LoopbackPort = 65011
-	wantConnect  = 0
-	wantTCP      = 1
-	wantUDP      = 2
+	LoopbackPort  = 65011
+	wantConnect   = 0
+	wantTCP       = 1
+	wantUDP       = 2
+	wantDatagrams = 3
 	// Somebody waits for the answer.
 	askTimeout = 2 * time.Second
 )

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -177,6 +178,9 @@ func listen(t *testing.T, serve func(net.Conn)) netip.AddrPort {
 type closed struct{ here }
 
 func (c closed) DialGuest(ctx context.Context, network string, to netip.AddrPort) (net.Conn, error) {
+	if network == "udp" {
+		return net.Dial("udp", "127.0.0.1:1")
+	}
 	if to.Port() != LoopbackPort {
 		return nil, syscall.ECONNREFUSED
 	}
@@ -185,12 +189,20 @@ func (c closed) DialGuest(ctx context.Context, network string, to netip.AddrPort
 		defer func() { _ = far.Close() }()
 		var wanted [3]byte
 		_, _ = io.ReadFull(far, wanted[:])
-		service, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", int(wanted[1])<<8|int(wanted[2])))
+		kind := "tcp"
+		if wanted[0] == wantDatagrams {
+			kind = "udp"
+		}
+		service, err := net.Dial(kind, fmt.Sprintf("127.0.0.1:%d", int(wanted[1])<<8|int(wanted[2])))
 		if err != nil {
 			_, _ = far.Write([]byte{1})
 			return
 		}
 		_, _ = far.Write([]byte{0})
+		if kind == "udp" {
+			service, far = &datagrams{Conn: far}, service
+			defer func() { _ = service.Close() }()
+		}
 		go func() { _, _ = io.Copy(service, far) }()
 		_, _ = io.Copy(far, service)
 	}()
@@ -218,5 +230,80 @@ func TestAServiceOfTheGuestsLoopbackIsReached(t *testing.T) {
 	_, _ = p.Add("none", Port{Network: "tcp", Host: anyPort, Guest: netip.MustParseAddrPort("127.0.0.1:1")})
 	if p.Listening("none") || p.Listening("unknown") {
 		t.Fatal("nobody listens")
+	}
+}
+
+func TestADatagramServiceOfTheGuestsLoopbackIsReached(t *testing.T) {
+	server, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close() }()
+	go func() {
+		data := make([]byte, 2000)
+		for {
+			n, from, err := server.ReadFrom(data)
+			if err != nil {
+				return
+			}
+			_, _ = server.WriteTo(append([]byte("said "), data[:n]...), from)
+		}
+	}()
+	p := New(closed{})
+	defer p.Close()
+	guest := netip.MustParseAddrPort(server.LocalAddr().String())
+	at, err := p.Add("dns", Port{Network: "udp", Host: anyPort, Guest: guest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("udp", at.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	for _, words := range []string{"first", "second"} {
+		if _, err := io.WriteString(conn, words); err != nil {
+			t.Fatal(err)
+		}
+		answer := make([]byte, 2000)
+		if n, err := conn.Read(answer); err != nil || string(answer[:n]) != "said "+words {
+			t.Fatalf("%q, %v", answer[:n], err)
+		}
+	}
+}
+
+func TestTenThousandConnectionsLeaveNoDescriptor(t *testing.T) {
+	descriptors := func() int {
+		open, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip("this system does not count descriptors")
+		}
+		return len(open)
+	}
+	guest := listen(t, func(conn net.Conn) { _, _ = io.Copy(conn, struct{ io.Reader }{conn}) })
+	p := New(here{})
+	defer p.Close()
+	at, err := p.Add("web", Port{Network: "tcp", Host: anyPort, Guest: guest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := descriptors()
+	for range 100 {
+		var group sync.WaitGroup
+		for range 100 {
+			group.Go(func() {
+				if err := echo(at, "x"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+	}
+	const others = 5 // of the runtime, and connections that are about to close
+	for deadline := time.Now().Add(5 * time.Second); descriptors() > before+others; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors, %d before", descriptors(), before)
+		}
 	}
 }

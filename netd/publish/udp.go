@@ -23,6 +23,9 @@ type flows struct {
 type flow struct {
 	conn net.Conn
 	last time.Time
+	// first is what the client said first, for a service of the guest's loopback: that is looked for when the guest's
+	// address refuses it.
+	first []byte
 }
 
 func (p *Publisher) listenUDP(l *listener) error {
@@ -54,14 +57,14 @@ func (f *flows) receive() {
 		if err != nil {
 			continue // an ICMP error about an answer to somebody
 		}
-		if to := f.of(client); to != nil {
+		if to := f.of(client, data[:n]); to != nil {
 			_, _ = to.Write(data[:n])
 		}
 	}
 }
 
-// of returns the client's connection to the guest.
-func (f *flows) of(client netip.AddrPort) net.Conn {
+// of returns the client's connection to the guest, which a first datagram makes.
+func (f *flows) of(client netip.AddrPort, first []byte) net.Conn {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if known := f.known[client]; known != nil {
@@ -75,7 +78,7 @@ func (f *flows) of(client netip.AddrPort) net.Conn {
 	if err != nil {
 		return nil
 	}
-	f.known[client] = &flow{conn: conn, last: time.Now()}
+	f.known[client] = &flow{conn: conn, last: time.Now(), first: append([]byte(nil), first...)}
 	go f.answer(client, conn)
 	return conn
 }
@@ -85,11 +88,16 @@ func (f *flows) answer(client netip.AddrPort, conn net.Conn) {
 	for {
 		n, err := conn.Read(data)
 		if err != nil {
-			break
+			again := f.byLoopback(client, conn)
+			if again == nil {
+				break
+			}
+			conn = again
+			continue
 		}
 		f.mu.Lock()
 		if known := f.known[client]; known != nil && known.conn == conn {
-			known.last = time.Now()
+			known.last, known.first = time.Now(), nil
 		}
 		f.mu.Unlock()
 		_, _ = f.socket.WriteToUDPAddrPort(data[:n], client)
@@ -100,6 +108,43 @@ func (f *flows) answer(client netip.AddrPort, conn net.Conn) {
 		delete(f.known, client)
 	}
 	_ = conn.Close()
+}
+
+// byLoopback connects a client whose first words were refused to a service of the guest's loopback, and says them again.
+// It returns nil if there is none, or if the flow has ended.
+func (f *flows) byLoopback(client netip.AddrPort, refused net.Conn) net.Conn {
+	known, first := f.waiting(client, refused)
+	if known == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askTimeout)
+	defer cancel()
+	stream, err := f.publisher.askGuest(ctx, f.guest, wantDatagrams)
+	if err != nil {
+		return nil
+	}
+	conn := &datagrams{Conn: stream}
+	f.mu.Lock()
+	if f.known[client] != known {
+		f.mu.Unlock()
+		_ = conn.Close()
+		return nil
+	}
+	_ = known.conn.Close()
+	known.conn, known.first = conn, nil
+	f.mu.Unlock()
+	_, _ = conn.Write(first)
+	return conn
+}
+
+// waiting returns a flow that has had no answer yet.
+func (f *flows) waiting(client netip.AddrPort, conn net.Conn) (*flow, []byte) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if known := f.known[client]; known != nil && known.conn == conn && known.first != nil {
+		return known, known.first
+	}
+	return nil, nil
 }
 
 func (f *flows) endOldest() {

@@ -8,7 +8,8 @@ const WEB =
   "mkdir /www; echo hello > /www/index.html; httpd -p 80 -h /www; httpd -p 127.0.0.1:81 -h /www; " +
   "sleep 1000";
 const UDP_ECHO =
-  "use IO::Socket::INET; $s = IO::Socket::INET->new(LocalPort => 90, Proto => 'udp'); " +
+  "use IO::Socket::INET; @at = fork ? (LocalPort => 90) : (LocalPort => 91, LocalAddr => '127.0.0.1'); " +
+  "$s = IO::Socket::INET->new(@at, Proto => 'udp'); " +
   "$s->send($_) while $s->recv($_, 2048)";
 
 async function fetched(url: string, deadlineMs = 5000): Promise<string> {
@@ -76,7 +77,7 @@ vmTest("containers of a network reach each other, and nobody else does", async (
     runs(home, "closed", ["--network", "closed"], "sleep", "1000"),
     out(
       home,
-      ...["run", "-d", "--name", "echo", ...QUIET, "-p", "90/udp"],
+      ...["run", "-d", "--name", "echo", ...QUIET, "-p", "90/udp", "-p", "91/udp"],
       ...[DEBIAN, "perl", "-e", UDP_ECHO],
     ),
   ]);
@@ -152,7 +153,9 @@ vmTest("containers of a network reach each other, and nobody else does", async (
           assertEquals(await fetched(`http://${host}:${at}/`), "hello\n");
         }
       }
-      assertEquals(await echoed(await portOf("90/udp", "echo"), "over UDP"), "over UDP");
+      for (const port of ["90/udp", "91/udp"]) {
+        assertEquals(await echoed(await portOf(port, "echo"), "over UDP"), "over UDP");
+      }
       const { stderr } = await home.ctr(["port", "web", "82"]);
       assertEquals(stderr, 'note: nobody in "web" listens at 82/tcp\n');
       assertEquals((await home.ctr(["port", "echo"])).stderr, "");
