@@ -10,6 +10,7 @@ import {
   lint,
   type LintResult,
   outline,
+  PROXY_ARGS,
   type Range,
   type Stage,
   targets,
@@ -99,7 +100,33 @@ function place({ name }: Dockerfile, range: Range | undefined): string {
   return range ? `${name}:${range.start.line}: ` : "";
 }
 
-export function described(file: string, finding: Finding): BuildFinding {
+/** What a build tells besides its result: findings, and arguments that nobody asks for. */
+export async function warnings(asked: Asked): Promise<BuildFinding[]> {
+  const { dockerfile, request } = asked;
+  const { findings } = await check(asked);
+  return [
+    ...findings.map((each) => described(dockerfile.name, each)),
+    ...unused(dockerfile, request).map((name) => ({
+      message: `no ARG asks for --build-arg "${name}"`,
+    })),
+  ];
+}
+
+/** Arguments that are read by the builder itself. */
+const OWN_ARGS = /^(BUILDKIT_.*|SOURCE_DATE_EPOCH)$/;
+
+function unused({ globalArgs, stages }: Dockerfile, { buildArgs }: BuildRequest): string[] {
+  const all = [...globalArgs, ...stages.flatMap(({ instructions }) => instructions)];
+  const declared = new Set(all.flatMap((each) => {
+    const instruction = each.keyword === "ONBUILD" ? each.instruction : each;
+    return instruction.keyword === "ARG" ? instruction.args.map(({ name }) => name) : [];
+  }));
+  return Object.keys(buildArgs).filter((name) =>
+    !declared.has(name) && !PROXY_ARGS.includes(name) && !OWN_ARGS.test(name)
+  );
+}
+
+function described(file: string, finding: Finding): BuildFinding {
   const { rule, description, message, url, range } = finding;
   return { rule, description, message, url, ...(range && { place: placeOf(file, range) }) };
 }

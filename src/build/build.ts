@@ -4,7 +4,8 @@ import type { BuildRequest } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { type Dockerfile, parseDockerfile } from "../dockerfile/mod.ts";
 import { linuxPlatform, parsePlatform, type Platform } from "../oci/mod.ts";
-import { answer, check, described, refuseFindings } from "./answer.ts";
+import { answer, refuseFindings, warnings } from "./answer.ts";
+import { Background } from "./background.ts";
 import { FileDigests } from "./cache/file_digests.ts";
 import { exportCaches, inlineCache } from "./cache/export.ts";
 import { Imports } from "./cache/import.ts";
@@ -12,13 +13,14 @@ import type { KeyLocks } from "./cache/key_locks.ts";
 import { StepCache } from "./cache/step_cache.ts";
 import type { StepRecords } from "./cache/step_records.ts";
 import type { Job } from "./job.ts";
-import { checkNames, makeOutputs } from "./output/outputs.ts";
+import { checkNames, makeOutputs, type OutputEnd } from "./output/outputs.ts";
 import type { Reporter } from "./reporter.ts";
 import { BaseImages } from "./source/base_image.ts";
 import { Sources } from "./source/sources.ts";
+import { runStages } from "./stage/run_stages.ts";
 import { Sessions } from "./stage/sessions.ts";
 import { noSuchTarget } from "./stage/stage_run.ts";
-import { stageOf, Stages } from "./stage/stages.ts";
+import { stageOf } from "./stage/stages.ts";
 import type { BuilderOptions, BuildIo } from "./types.ts";
 
 export interface BuildParts {
@@ -37,7 +39,9 @@ export interface BuildParts {
 
 /** @throws What goes wrong. */
 export async function build(parts: BuildParts, request: BuildRequest): Promise<void> {
-  const { options, reporter, signal, id } = parts;
+  const { options, reporter, id } = parts;
+  const abort = new AbortController();
+  const signal = AbortSignal.any([parts.signal, abort.signal]);
   checkNames(request.tags);
   const folder = join(filesFolder(options.home), id);
   await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
@@ -51,13 +55,21 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       runner: options.runner,
       onNotice: (text) => reporter.notice(text),
     });
+    let dockerfile: Dockerfile | undefined;
+    const needsVm = () =>
+      dockerfile?.stages.some(({ instructions }) =>
+          instructions.some(({ keyword }) => keyword === "RUN")
+        ) === true && request.cacheFrom.length === 0;
     const images = new BaseImages({
       images: options.images,
       lease,
       request,
       reporter,
       signal,
-      onPull: () => {},
+      // A RUN upon what is fetched only now was never run.
+      onPull: (platform) => {
+        if (needsVm()) sessions.prepare(platform);
+      },
     });
     using sources = new Sources({
       request,
@@ -67,7 +79,8 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       signal,
       folder,
     });
-    const dockerfile = await readDockerfile(request, sources);
+    await sources.checkFolders();
+    dockerfile = await readDockerfile(request, sources);
     parts.onDockerfile(dockerfile);
     const asked = {
       dockerfile,
@@ -103,22 +116,17 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       sources,
       sessions,
       reporter,
+      background: new Background(),
       signal,
       log: options.log,
       folder,
       epoch: epochOf(request),
     };
-    const name = dockerfile.stages[target]!.name ?? String(target);
-    const ends = await Promise.all(
-      platforms.map((platform) => new Stages(job, platform, name).get(target)),
-    );
-    const end = await makeOutputs(job, ends, (each) => inlineCache(request, each));
-    await exportCaches(job, ends);
+    const end = await made(job, abort, platforms, target);
     parts.records.used(cache.used.keys());
+    job.digests.used();
     // Only now is every base image here, and known what it sets.
-    for (const finding of (await check(asked)).findings) {
-      reporter.tell({ kind: "warning", finding: described(dockerfile.name, finding) });
-    }
+    for (const finding of await warnings(asked)) reporter.tell({ kind: "warning", finding });
     await reporter.tell({ kind: "result", result: { ...end, steps: { ...reporter.counts } } });
   } finally {
     await Deno.remove(folder, { recursive: true }).catch(() => {});
@@ -128,6 +136,26 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
 /** What builds need while they run, a folder for each. */
 export function filesFolder(home: string): string {
   return join(home, "build-files");
+}
+
+/** Stages, outputs, caches. Nothing works on when this has ended. */
+async function made(
+  job: Job,
+  abort: AbortController,
+  platforms: readonly Platform[],
+  target: number,
+): Promise<OutputEnd> {
+  try {
+    const ends = await runStages(job, abort, platforms, target);
+    const end = await makeOutputs(job, ends, (each) => inlineCache(job.request, each));
+    await exportCaches(job, ends);
+    return end;
+  } catch (error) {
+    abort.abort(error);
+    throw error;
+  } finally {
+    await job.background.settled();
+  }
 }
 
 export function platformsOf(request: BuildRequest, host: Platform): Platform[] {
