@@ -55,11 +55,7 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       runner: options.runner,
       onNotice: (text) => reporter.notice(text),
     });
-    let dockerfile: Dockerfile | undefined;
-    const needsVm = () =>
-      dockerfile?.stages.some(({ instructions }) =>
-          instructions.some(({ keyword }) => keyword === "RUN")
-        ) === true && request.cacheFrom.length === 0;
+    let mustRun = false;
     const images = new BaseImages({
       images: options.images,
       lease,
@@ -68,7 +64,7 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       signal,
       // A RUN upon what is fetched only now was never run.
       onPull: (platform) => {
-        if (needsVm()) sessions.prepare(platform);
+        if (mustRun) sessions.prepare(platform);
       },
     });
     using sources = new Sources({
@@ -80,8 +76,9 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       folder,
     });
     await sources.checkFolders();
-    dockerfile = await readDockerfile(request, sources);
+    const dockerfile = await readDockerfile(request, sources);
     parts.onDockerfile(dockerfile);
+    mustRun = hasRun(dockerfile) && request.cacheFrom.length === 0;
     const asked = {
       dockerfile,
       request,
@@ -174,6 +171,10 @@ async function readDockerfile(request: BuildRequest, sources: Sources): Promise<
   }
   const { name, text } = await sources.dockerfile(dockerfile.path);
   return parseDockerfile(text, { name });
+}
+
+function hasRun({ stages }: Dockerfile): boolean {
+  return stages.some(({ instructions }) => instructions.some(({ keyword }) => keyword === "RUN"));
 }
 
 function targetOf(dockerfile: Dockerfile, name: string | undefined): number {

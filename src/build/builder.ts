@@ -10,6 +10,7 @@ import type {
 } from "../api/mod.ts";
 import { migrate } from "../core/mod.ts";
 import type { Dockerfile } from "../dockerfile/mod.ts";
+import { formatPlatform, linuxPlatform } from "../oci/mod.ts";
 import { build, filesFolder } from "./build.ts";
 import { KeyLocks } from "./cache/key_locks.ts";
 import { MIGRATIONS } from "./cache/schema.ts";
@@ -30,6 +31,8 @@ interface Running {
   readonly startedAt: Date;
   readonly reporter: Reporter;
   readonly abort: AbortController;
+  /** Aborted when nobody wants the build any more. */
+  readonly signal: AbortSignal;
   readonly done: Promise<void>;
   cache: StepCache | undefined;
 }
@@ -66,6 +69,7 @@ class Builds implements Builder {
   async build(request: BuildRequest, io: BuildIo): Promise<void> {
     const id = crypto.randomUUID().slice(0, 13);
     const abort = new AbortController();
+    const signal = AbortSignal.any([io.signal, abort.signal]);
     const done = Promise.withResolvers<void>();
     const reporter = new Reporter((event) => io.emit(event));
     const running: Running = {
@@ -74,12 +78,12 @@ class Builds implements Builder {
       startedAt: new Date(),
       reporter,
       abort,
+      signal,
       done: done.promise,
       cache: undefined,
     };
     this.#running.set(id, running);
     let dockerfile: Dockerfile | undefined;
-    const signal = AbortSignal.any([io.signal, abort.signal]);
     try {
       await this.#ready;
       await build({
@@ -107,11 +111,13 @@ class Builds implements Builder {
 
   async status(): Promise<BuilderStatus> {
     const { sizeInBytes, reclaimable, total } = await this.usage();
-    const builds = [...this.#running.values()].map(({ id, request, startedAt, reporter }) => ({
+    const living = [...this.#running.values()].filter(({ signal }) => !signal.aborted);
+    const host = formatPlatform(linuxPlatform(Deno.build.arch));
+    const builds = living.map(({ id, request, startedAt, reporter }) => ({
       id,
       startedAt: startedAt.toISOString(),
       title: titleOf(request),
-      platforms: [...request.platforms],
+      platforms: request.platforms.length > 0 ? [...request.platforms] : [host],
       steps: { ...reporter.counts },
     }));
     const vms = (this.#runner?.status() ?? []).map((vm) => ({

@@ -4,6 +4,7 @@ import type { Log } from "../core/mod.ts";
 import type { Dockerfile } from "../dockerfile/mod.ts";
 import type { ImageLease, Images } from "../image/mod.ts";
 import type { Platform } from "../oci/mod.ts";
+import type { Background } from "./background.ts";
 import type { FileDigests } from "./cache/file_digests.ts";
 import type { KeyLocks } from "./cache/key_locks.ts";
 import type { StepCache } from "./cache/step_cache.ts";
@@ -24,6 +25,7 @@ export interface Job {
   readonly sources: Sources;
   readonly sessions: Sessions;
   readonly reporter: Reporter;
+  readonly background: Background;
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Of this build alone, on the file system of the home; removed with it. */

@@ -6,9 +6,11 @@ import type { SourceNode, SourceTree, Stamp } from "../source/tree.ts";
 
 /**
  * A file may be written to twice within one tick of the file system's clock and keep its time, so a digest is
- * remembered only when the file was left alone for longer than that before it was read.
+ * remembered only when the file was left alone for longer than that before it was read. Of the time of change
+ * whole seconds are known.
  */
-const SETTLED_MS = 100;
+const MTIME_SETTLED_MS = 100;
+const CTIME_SETTLED_MS = 1100;
 /** From so many files on, all that is remembered of their tree is read at once. */
 const MANY = 200;
 
@@ -24,6 +26,7 @@ type Row = z.output<typeof Row>;
 
 export class FileDigests {
   readonly #db: DatabaseSync;
+  readonly #trees = new Set<string>();
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -41,6 +44,7 @@ export class FileDigests {
   ): Promise<ReadonlyMap<SourceNode, string>> {
     const files = [...nodes].filter(({ type, size }) => type === "file" && size > 0);
     const found = new Map<SourceNode, string>();
+    if (tree.identity !== undefined && files.length > 0) this.#trees.add(tree.identity);
     const known = this.#known(tree.identity, files);
     const unknown: SourceNode[] = [];
     for (const file of files) {
@@ -57,9 +61,15 @@ export class FileDigests {
     return found;
   }
 
-  /** Forgets what is remembered of a tree. */
-  forget(tree: string): void {
-    this.#db.prepare("DELETE FROM build_files WHERE tree = ?").run(tree);
+  /** Notes which trees were looked at, all at once: a commit waits for the disk. */
+  used(): void {
+    const now = Date.now();
+    const note = this.#db.prepare(
+      "INSERT INTO build_trees (tree, created_ms, used_ms, uses) VALUES (?1, ?2, ?2, 1) " +
+        "ON CONFLICT (tree) DO UPDATE SET used_ms = ?2, uses = uses + 1",
+    );
+    for (const tree of this.#trees) note.run(tree, now);
+    this.#trees.clear();
   }
 
   #known(
@@ -95,7 +105,8 @@ export class FileDigests {
     try {
       for (const [at, { path, stamp }] of files.entries()) {
         if (!stamp) continue;
-        if (Math.max(stamp.ctimeMs, stamp.mtimeMs) > beganMs - SETTLED_MS) continue;
+        if (stamp.ctimeMs > beganMs - CTIME_SETTLED_MS) continue;
+        if (stamp.mtimeMs > beganMs - MTIME_SETTLED_MS) continue;
         const { size, mtimeMs, ctimeMs, inode } = stamp;
         insert.run(tree, path, size, mtimeMs, ctimeMs, inode, digests[at]!);
       }

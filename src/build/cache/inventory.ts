@@ -133,7 +133,8 @@ export class Inventory {
   #trees(): Entry[] {
     const { db } = this.#options;
     const rows = db.prepare(
-      "SELECT tree, count(*) AS files, sum(length(path) + 80) AS bytes FROM build_files GROUP BY tree",
+      "SELECT tree, count(*) AS files, sum(length(path) + 80) AS bytes, created_ms, used_ms, uses " +
+        "FROM build_files LEFT JOIN build_trees USING (tree) GROUP BY tree",
     ).all();
     return rows.map((row) => {
       const tree = String(row["tree"]);
@@ -148,20 +149,19 @@ export class Inventory {
         parents: [],
         sizeInBytes: bytes,
         logicalBytes: bytes,
-        createdAt: EPOCH,
-        lastUsedAt: EPOCH,
-        usageCount: 0,
+        createdAt: new Date(Number(row["created_ms"] ?? 0)).toISOString(),
+        lastUsedAt: new Date(Number(row["used_ms"] ?? 0)).toISOString(),
+        usageCount: Number(row["uses"] ?? 0),
         inUse: false,
         shared: false,
         remove: () => {
           db.prepare("DELETE FROM build_files WHERE tree = ?").run(tree);
+          db.prepare("DELETE FROM build_trees WHERE tree = ?").run(tree);
         },
       };
     });
   }
 }
-
-const EPOCH = new Date(0).toISOString();
 
 function factsOf({ key, description, parent, createdMs, usedMs, uses }: StepRecord) {
   return {

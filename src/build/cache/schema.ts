@@ -1,5 +1,6 @@
 /** Tables of the cache. Steps are only added: see `migrate` of core. */
-export const MIGRATIONS: readonly string[] = [`
+export const MIGRATIONS: readonly string[] = [
+  `
     -- What steps have given, by their key. AUTOINCREMENT: a row's id tells that there is a new one.
     CREATE TABLE build_steps (
       id          INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -28,4 +29,14 @@ export const MIGRATIONS: readonly string[] = [`
       digest   BLOB NOT NULL,
       PRIMARY KEY (tree, path)
     ) STRICT, WITHOUT ROWID;
-`];
+`,
+  `
+    -- When trees of build_files were looked at.
+    CREATE TABLE build_trees (
+      tree       TEXT PRIMARY KEY NOT NULL,
+      created_ms INTEGER NOT NULL,
+      used_ms    INTEGER NOT NULL,
+      uses       INTEGER NOT NULL DEFAULT 0
+    ) STRICT, WITHOUT ROWID;
+`,
+];

@@ -1,8 +1,8 @@
 /** Which files ADD unpacks: tar archives, by what is in them, plain or compressed by gzip, zstd, bzip2, xz. */
 import { join } from "node:path";
 import { constants, gunzipSync, zstdDecompressSync } from "node:zlib";
-import { CtrError } from "../../core/mod.ts";
 import { archiveDisk } from "./archive.ts";
+import { decompressed, programFor } from "./decompress.ts";
 import { DiskTree } from "./disk_tree.ts";
 import type { SourceNode, SourceTree } from "./tree.ts";
 
@@ -10,12 +10,6 @@ const HEAD = 1 << 16;
 const BLOCK = 512;
 /** A compressed archive on a disk is read at once. */
 const MOST_ON_DISK = 2 ** 30;
-
-/** What has no decompressor here is left to the host's. */
-const PROGRAMS: readonly { readonly magic: readonly number[]; readonly program: string }[] = [
-  { magic: [0x42, 0x5a, 0x68], program: "bzip2" },
-  { magic: [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], program: "xz" },
-];
 
 /**
  * Unpacks a file onto a disk if it is an archive.
@@ -32,11 +26,13 @@ export async function unpackAdded(
   if (node.size < 3) return undefined;
   const path = await hostPath(tree, node, folder);
   const head = await headOf(path);
-  const program = PROGRAMS.find(({ magic }) => startsWith(head, magic))?.program;
+  const program = programFor(head);
   let source = path;
   if (program !== undefined) {
     source = join(folder, `${crypto.randomUUID()}.tar`);
-    await decompressed(program, path, source, doing, signal);
+    using file = await Deno.open(path);
+    const bytes = decompressed(program, file.readable, doing, signal);
+    await Deno.writeFile(source, ReadableStream.from(bytes), { mode: 0o600 });
     if (!isTar(await headOf(source))) return undefined;
   } else if (!isTar(plainHead(head))) {
     return undefined;
@@ -96,42 +92,4 @@ function isTar(head: Uint8Array): boolean {
   for (let at = 0; at < BLOCK; at++) sum += at >= 148 && at < 156 ? 0x20 : head[at]!;
   const stated = new TextDecoder().decode(head.subarray(148, 156)).replace(/[\0 ]+$/, "").trim();
   return sum > 8 * 0x20 && /^[0-7]+$/.test(stated) && parseInt(stated, 8) === sum;
-}
-
-async function decompressed(
-  program: string,
-  from: string,
-  to: string,
-  doing: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const input = await Deno.open(from);
-  const output = await Deno.open(to, { write: true, createNew: true, mode: 0o600 });
-  let child: Deno.ChildProcess;
-  try {
-    child = new Deno.Command(program, {
-      args: ["-dc"],
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-      signal,
-    }).spawn();
-  } catch (error) {
-    input.close();
-    output.close();
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new CtrError(
-      "unsupported",
-      `${doing}: there is no program "${program}" to decompress it`,
-      {
-        hint: `install ${program}, or compress it with gzip`,
-      },
-    );
-  }
-  const fed = input.readable.pipeTo(child.stdin).catch(() => {}); // it may end before all is read
-  await child.stdout.pipeTo(output.writable);
-  await fed;
-  const { success } = await child.status;
-  signal.throwIfAborted();
-  if (!success) throw new CtrError("bad-data", `${doing}: ${program} cannot decompress it`);
 }

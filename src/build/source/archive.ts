@@ -1,6 +1,7 @@
 /** Archives of strangers, made into disks: what is on a disk cannot lead out of it. */
 import { CtrError, isCtrError } from "../../core/mod.ts";
 import { unpackLayer } from "../../unpack/mod.ts";
+import { withoutProgram } from "./decompress.ts";
 
 export interface ArchiveOptions {
   readonly doing: string;
@@ -22,11 +23,13 @@ export async function archiveDisk(
   { doing, signal, tolerant = false }: ArchiveOptions,
 ): Promise<boolean> {
   try {
-    await unpackLayer({ source, target: disk, plain: true, signal });
+    const bytes = typeof source === "string" ? source : withoutProgram(source, doing, signal);
+    await unpackLayer({ source: bytes, target: disk, plain: true, signal });
     return true;
   } catch (error) {
     if (!isCtrError(error)) throw error;
     if (tolerant && error.code === "bad-data") return false;
+    if (error.message.startsWith(doing)) throw error;
     const fact = error.message.replace(/^unpack layer: /, "");
     throw new CtrError(error.code, `${doing}: ${fact}`, { cause: error });
   }

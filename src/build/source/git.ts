@@ -62,7 +62,15 @@ export async function fetchGit(
   await Deno.mkdir(tree, { mode: 0o700 });
   await git("init", "--quiet");
   await git("remote", "add", "origin", remote);
-  await git("fetch", "--quiet", "--depth=1", "--no-tags", "origin", ref);
+  const fetch = (...depth: string[]) =>
+    git("fetch", "--quiet", ...depth, "--no-tags", "origin", ref);
+  try {
+    await fetch("--depth=1");
+  } catch (error) {
+    // Servers of plain files cannot cut a history.
+    if (!(error instanceof Error) || !/shallow/.test(error.message)) throw error;
+    await fetch();
+  }
   await git("-c", "advice.detachedHead=false", "checkout", "--quiet", "FETCH_HEAD");
   if (await exists(join(tree, ".gitmodules"))) {
     await git("submodule", "--quiet", "update", "--init", "--recursive", "--depth=1");

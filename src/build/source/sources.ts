@@ -60,6 +60,14 @@ export class Sources implements Disposable {
     });
   }
 
+  /** @throws {CtrError} `unsupported` if the engine sees other folders than the client. */
+  async checkFolders(): Promise<void> {
+    const { context, contexts } = this.#options.request;
+    for (const each of [context, ...Object.values(contexts)]) {
+      if (each.kind === "folder") await folderSource(each.path, each);
+    }
+  }
+
   /** Undefined if there is no such named context, or it is another kind of thing. */
   named(name: string): NamedContext | undefined {
     const { contexts } = this.#options.request;

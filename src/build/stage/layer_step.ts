@@ -1,5 +1,4 @@
 /** A step that makes a layer from files alone: looked up, or made once however many need it. */
-import { at } from "../failure.ts";
 import type { StoredLayer } from "../cache/step_records.ts";
 import type { StageContext, StepEnd } from "./stage_context.ts";
 
@@ -14,17 +13,16 @@ export async function layerStep(
 ): Promise<StepEnd> {
   const { job, report, noCache, root, onMiss } = context;
   const settled = await root.settled();
-  return await at(undefined, report.id, () =>
-    job.locks.run(key, job.signal, async () => {
-      const found = noCache ? undefined : await job.cache.find(key, description, parent);
-      if (found) {
-        report.cached();
-        return { root: settled.with(found.layer), step: Promise.resolve(found) };
-      }
-      onMiss();
-      const layer = await make();
-      const step = job.cache.add(key, layer, description, parent);
-      report.end();
-      return { root: settled.with(layer), step: Promise.resolve(step) };
-    }));
+  return await job.locks.run(key, job.signal, async () => {
+    const found = noCache ? undefined : await job.cache.find(key, description, parent);
+    if (found) {
+      report.cached();
+      return { root: settled.with(found.layer), step: Promise.resolve(found) };
+    }
+    onMiss();
+    const layer = await make();
+    const step = job.cache.add(key, layer, description, parent);
+    report.end();
+    return { root: settled.with(layer), step: Promise.resolve(step) };
+  });
 }

@@ -3,9 +3,8 @@ import { CtrError } from "../../core/mod.ts";
 import { parseRunMount, type RunCommand } from "../../dockerfile/mod.ts";
 import type { CachedStep } from "../cache/step_cache.ts";
 import type { StoredLayer } from "../cache/step_records.ts";
-import { at, StepError } from "../failure.ts";
+import { StepError } from "../failure.ts";
 import { keyOf } from "../key.ts";
-import { PROXY_ARGS } from "../../dockerfile/mod.ts";
 import type { RunStep, StepMount, StepOutcome } from "../run/types.ts";
 import { environmentOf, shellOf, userOf, workdirOf } from "./config.ts";
 import { type ResolvedMount, resolveMounts } from "./run_mounts.ts";
@@ -29,39 +28,37 @@ export async function runStep(
   const definition = definitionOf(context, instruction, args, all);
   const description = instruction.text;
   const execute = () => run(context, instruction, args, all);
-  return await at(undefined, report.id, async () => {
-    // Upon a layer that is new nothing was ever run: its digest need not be waited for.
-    if (!root.isSettled) {
-      const ran = await execute();
-      return { root: root.withPending(ran), step: recorded(ran) };
+  // Upon a layer that is new nothing was ever run: its digest need not be waited for.
+  if (!root.isSettled) {
+    const ran = await execute();
+    return { root: root.withPending(ran), step: recorded(ran) };
+  }
+  const key = keyOf("run", { parent: root.chain, ...definition });
+  const early = Promise.withResolvers<StepEnd>();
+  const whole = job.locks.run(key, job.signal, async () => {
+    const found = noCache ? undefined : await job.cache.find(key, description, root.chain);
+    if (found) {
+      report.cached();
+      return early.resolve({ root: root.with(found.layer), step: Promise.resolve(found) });
     }
-    const key = keyOf("run", { parent: root.chain, ...definition });
-    const early = Promise.withResolvers<StepEnd>();
-    const whole = job.locks.run(key, job.signal, async () => {
-      const found = noCache ? undefined : await job.cache.find(key, description, root.chain);
-      if (found) {
-        report.cached();
-        return early.resolve({ root: root.with(found.layer), step: Promise.resolve(found) });
-      }
-      const ran = await execute();
-      const step = ran.kept.then((layer) => job.cache.add(key, layer, description, root.chain));
-      step.catch(() => {}); // whoever needs the layer meets it
-      early.resolve({ root: root.withPending(ran), step });
-      await step;
-    });
-    whole.catch(early.reject);
-    return await early.promise;
+    const ran = await execute();
+    const step = job.background.add(
+      ran.kept.then((layer) => job.cache.add(key, layer, description, root.chain)),
+    );
+    early.resolve({ root: root.withPending(ran), step });
+    await step;
   });
+  job.background.add(whole);
+  whole.catch(early.reject);
+  return await early.promise;
 
   /** The key of a step upon layers that are still being packed is known when they are. */
   function recorded(ran: Ran): Promise<CachedStep> {
-    const step = (async () => {
+    return job.background.add((async () => {
       const [layer, { chain }] = await Promise.all([ran.kept, root.settled()]);
       const key = keyOf("run", { parent: chain, ...definition });
       return job.cache.add(key, layer, description, chain);
-    })();
-    step.catch(() => {}); // whoever needs the layer meets it
-    return step;
+    })());
   }
 }
 
@@ -76,7 +73,7 @@ function definitionOf(
   const networkOf = instruction.network === "default" ? request.network : instruction.network;
   return {
     args,
-    env: environmentOf(config).filter((entry) => !PROXY_ARGS.includes(entry.split("=", 1)[0]!)),
+    env: environmentOf(config),
     buildArgs: variables.ofRun(config),
     cwd: workdirOf(config),
     user: userOf(config),
@@ -126,8 +123,9 @@ async function run(
     }
     going = true;
     report.end();
-    const kept = keep(outcome, pending, context).finally(() => pending[Symbol.asyncDispose]());
-    kept.catch(() => {}); // whoever needs the layer meets it
+    const kept = job.background.add(
+      keep(outcome, pending, context).finally(() => pending[Symbol.asyncDispose]()),
+    );
     return { outcome, kept };
   } finally {
     if (!going) await pending[Symbol.asyncDispose]();

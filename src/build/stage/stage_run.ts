@@ -2,6 +2,7 @@
 import { CtrError } from "../../core/mod.ts";
 import {
   expandInstruction,
+  placed,
   type Range,
   type Stage,
   type StageInstruction,
@@ -160,12 +161,23 @@ export class StageRun {
 
   async #step<T>(report: StepReport, range: Range, work: () => Promise<T>): Promise<T> {
     try {
-      const result = await at(range, report.id, work);
+      const result = await at(range, report.id, () => this.#placed(range, work));
       report.end();
       return result;
     } catch (error) {
       report.end(error);
       throw error;
+    }
+  }
+
+  /** What is wrong with a word of an instruction is told with its place. */
+  async #placed<T>(range: Range, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      return placed(this.#options.job.dockerfile.name, range, () => {
+        throw error;
+      });
     }
   }
 

@@ -40,9 +40,19 @@ export class Stages {
   readonly #globals: ReadonlyMap<string, string>;
   readonly #predefined: Readonly<Record<string, string>>;
   readonly #running = new Map<number, Promise<StageEnd>>();
+  readonly #onFailure: (error: unknown) => void;
 
-  /** @param target The platform that is built for. */
-  constructor(job: Job, target: Platform, targetStage: string) {
+  /**
+   * @param target The platform that is built for.
+   * @param onFailure Told of every stage that fails: all that are begun are needed.
+   */
+  constructor(
+    job: Job,
+    target: Platform,
+    targetStage: string,
+    onFailure: (error: unknown) => void,
+  ) {
+    this.#onFailure = onFailure;
     const { dockerfile, request, hostPlatform } = job;
     this.#job = job;
     this.#target = target;
@@ -55,10 +65,18 @@ export class Stages {
     let running = this.#running.get(index);
     if (!running) {
       running = this.#build(this.#job.dockerfile.stages[index]!);
-      running.catch(() => {}); // whoever needs it meets it
+      running.catch(this.#onFailure);
       this.#running.set(index, running);
     }
     return running;
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async settled(): Promise<void> {
+    for (let seen = -1; seen < this.#running.size;) {
+      seen = this.#running.size;
+      await Promise.allSettled(this.#running.values());
+    }
   }
 
   async #build(stage: Stage): Promise<StageEnd> {
@@ -73,12 +91,22 @@ export class Stages {
       variables: new Variables(job.request.buildArgs, this.#globals, this.#predefined),
       origin: (name) => this.#origin(name, stage.index, platform),
     });
+    await this.#baseStage(stage);
     const { start, instructions } = await run.from(async () => {
       const start = await this.#start(stage, platform);
       const triggered = start.triggers.map((each) => parseOnbuild(each, start.reference));
       return { start, instructions: [...triggered, ...stage.instructions] };
     });
     return await run.run(start, instructions);
+  }
+
+  /** A stage that is built upon another one begins when that has ended. */
+  async #baseStage(stage: Stage): Promise<void> {
+    const { sources, dockerfile } = this.#job;
+    if (stage.name !== undefined && sources.named(stage.name)) return;
+    const base = placed(dockerfile.name, stage.range, () => this.#expand(stage.base));
+    const index = this.#stageOf(base, stage.index);
+    if (index !== undefined) await this.get(index);
   }
 
   #platformOf(stage: Stage): Platform {
