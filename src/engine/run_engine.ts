@@ -16,7 +16,7 @@ import {
   volumeReferences,
 } from "../container/mod.ts";
 import { CtrError, lockFile, type Log, parseDurationMs } from "../core/mod.ts";
-import { configFile, hostCpus } from "../host/mod.ts";
+import { configFile, excludeFromBackups, hostCpus } from "../host/mod.ts";
 import { chooseHypervisor, type Hypervisor } from "../hypervisor/mod.ts";
 import { openImages } from "../image/mod.ts";
 import { Machines } from "../machine/mod.ts";
@@ -84,6 +84,7 @@ export interface Engine {
 export async function runEngine(options: EngineOptions): Promise<Engine> {
   const { home } = options;
   await Deno.mkdir(join(home, "run"), { recursive: true, mode: 0o700 });
+  excludeFromBackups(home);
   const lock = await lockFile(join(home, "run/engine.lock"), `the engine of "${home}"`, LOCK_MS);
   const { log } = openEngineLog(home);
   try {

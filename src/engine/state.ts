@@ -7,6 +7,7 @@ export function openState(home: string): DatabaseSync {
   db.exec("PRAGMA busy_timeout = 5000");
   db.exec("PRAGMA journal_mode = WAL");
   db.exec("PRAGMA synchronous = FULL");
+  db.exec("PRAGMA fullfsync = ON"); // macOS: past the drive's cache; elsewhere it means nothing
   db.exec("PRAGMA foreign_keys = ON");
   db.exec("PRAGMA cache_size = -1024");
   return db;

@@ -1,4 +1,6 @@
 import { CtrError } from "../core/mod.ts";
+import { clone } from "./apfs.ts";
+import { libSystem } from "./libc.ts";
 
 const BLOCK = 1 << 20;
 const GRAIN = 4096;
@@ -10,7 +12,9 @@ const GRAIN = 4096;
  * @throws {CtrError} `no-space`; whatever `signal` was aborted with. The new file may be there then.
  */
 export async function cloneFile(from: string, to: string, signal?: AbortSignal): Promise<void> {
-  const args = Deno.build.os === "darwin"
+  const darwin = Deno.build.os === "darwin";
+  if (darwin && !await exists(to) && clone(from, to, libSystem())) return;
+  const args = darwin
     ? ["-c", "--", from, to]
     : ["--reflink=auto", "--sparse=always", "--", from, to];
   try {
@@ -49,6 +53,10 @@ export async function copySparse(from: string, to: string, signal?: AbortSignal)
     }
     at += count;
   }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 function isZero(bytes: Uint8Array): boolean {

@@ -28,3 +28,8 @@ export { cloneFile } from "./clone_file.ts";
 export { HeldFolder } from "./held_folder.ts";
 export { watchFolder } from "./watch_folder.ts";
 export type { FolderChange, FolderWatch, WatchOptions } from "./watch_folder.ts";
+export { KEYCHAIN_SYMBOLS, openKeychain } from "./keychain.ts";
+export type { Keychain, KeychainItem, KeychainSymbols } from "./keychain.ts";
+export { findShim } from "./shim_library.ts";
+export { systemKeychain } from "./system_keychain.ts";
+export { excludeFromBackups } from "./backups.ts";

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { CtrError } from "../core/mod.ts";
+import { hostSystem } from "./facts.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -8,21 +9,24 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *
  * @throws {CtrError} `usage` if `$CTR_HOME` is not absolute; `unavailable` if `$HOME` is unset.
  */
-export function ctrHome(env: Environment = Deno.env.toObject()): string {
+export function ctrHome(env: Environment = Deno.env.toObject(), system = hostSystem()): string {
   const { CTR_HOME: home } = env;
   if (home) {
     if (home.startsWith("/")) return home.replace(/(?<=.)\/+$/, "");
     throw new CtrError("usage", `cannot use CTR_HOME "${home}": want an absolute path`);
   }
-  return Deno.build.os === "darwin"
+  return system === "darwin"
     ? join(userHome(env), "Library/Application Support/ctr")
     : join(dataHome(env, "XDG_DATA_HOME", ".local/share"), "ctr");
 }
 
 /** What may be deleted at any time: unpacked programs, downloads. */
-export function cacheFolder(env: Environment = Deno.env.toObject()): string {
+export function cacheFolder(
+  env: Environment = Deno.env.toObject(),
+  system = hostSystem(),
+): string {
   if (env.CTR_CACHE) return env.CTR_CACHE;
-  return Deno.build.os === "darwin"
+  return system === "darwin"
     ? join(userHome(env), "Library/Caches/ctr")
     : join(dataHome(env, "XDG_CACHE_HOME", ".cache"), "ctr");
 }

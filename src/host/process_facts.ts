@@ -1,3 +1,6 @@
+import { libSystem } from "./libc.ts";
+import { sysctlText } from "./sysctl.ts";
+
 /**
  * When a process began, as text that is compared and never read: a PID is given to another process
  * one day, a PID with its beginning is not.
@@ -41,7 +44,7 @@ export async function bootId(): Promise<string> {
   if (knownBootId === undefined) {
     knownBootId = Deno.build.os === "linux"
       ? (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim()
-      : await output("sysctl", ["-n", "kern.bootsessionuuid"]);
+      : sysctlText("kern.bootsessionuuid", libSystem()) ?? "";
   }
   return knownBootId;
 }

@@ -156,3 +156,45 @@ Deno.test("only what matters to registries is taken from an environment", () => 
   });
   assert.deepEqual(Object.keys(kept).sort(), ["AWS_PROFILE", "HOME", "NO_PROXY", "https_proxy"]);
 });
+
+Deno.test("a login's secret goes to the keychain where there is one", async (t) => {
+  const home = await Deno.makeTempDir({ prefix: "ctr-login-" });
+  const kept = new Map<string, string>();
+  const usable = {
+    get: ({ server }: { server: string }) => Promise.resolve(kept.get(server)),
+    set: ({ server }: { server: string }, secret: string) =>
+      Promise.resolve(void kept.set(server, secret)),
+    remove: (server: string) => Promise.resolve(kept.delete(server)),
+  };
+  const locked = {
+    get: () => Promise.reject(new Error("locked")),
+    set: () => Promise.reject(new Error("locked")),
+    remove: () => Promise.reject(new Error("locked")),
+  };
+  const file = () => Deno.readTextFile(`${home}/credentials.json`);
+  await t.step("and not to the file", async () => {
+    const store = fileLoginStore(home, usable);
+    await store.put("a.io", "me", "s3cret");
+    assert.equal(kept.get("a.io"), "s3cret");
+    assert.ok(!(await file()).includes("s3cret"));
+    const found = await store.find("a.io");
+    assert.deepEqual(found, { kind: "basic", username: "me", password: "s3cret" });
+    assert.deepEqual((await store.list()).map(({ registry, username }) => [registry, username]), [
+      ["a.io", "me"],
+    ]);
+  });
+  await t.step("one that is locked is as if nobody had logged in", async () => {
+    assert.equal(await fileLoginStore(home, locked).find("a.io"), undefined);
+  });
+  await t.step("is removed with the login", async () => {
+    assert.equal(await fileLoginStore(home, usable).remove("a.io"), true);
+    assert.equal(kept.size, 0);
+  });
+  await t.step("else to the file", async () => {
+    await fileLoginStore(home, locked).put("b.io", "me", "s3cret");
+    assert.ok((await file()).includes("s3cret"));
+    const found = await fileLoginStore(home, locked).find("b.io");
+    assert.deepEqual(found, { kind: "basic", username: "me", password: "s3cret" });
+  });
+  await Deno.remove(home, { recursive: true });
+});

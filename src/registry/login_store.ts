@@ -1,6 +1,7 @@
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CtrError, lockFile, writeFileAtomic } from "../core/mod.ts";
+import { systemKeychain } from "../host/mod.ts";
 import { entryFor } from "./registry_key.ts";
 import type { Credentials, CredentialSource } from "./types.ts";
 
@@ -11,7 +12,8 @@ const TOKEN_USER = "<token>";
 
 const Entry = z.strictObject({
   username: z.string(),
-  secret: z.string(),
+  /** Absent: it is in the system's keychain. */
+  secret: z.string().optional(),
   createdAt: z.iso.datetime(),
   modifiedAt: z.iso.datetime(),
 });
@@ -34,8 +36,11 @@ export interface LoginStore extends CredentialSource {
   remove(registry: string): Promise<boolean>;
 }
 
-/** Keeps logins in a file of the ctr home that its owner alone may read. */
-export function fileLoginStore(home: string): LoginStore {
+/**
+ * Keeps logins in a file of the ctr home that its owner alone may read, and their secrets in the system's
+ * keychain where there is one that can be used: not in every session it can.
+ */
+export function fileLoginStore(home: string, keychain = systemKeychain()): LoginStore {
   const path = join(home, "credentials.json");
   const lock = join(home, "run/credentials.lock");
   const change = async <T>(edit: (registries: Registries) => T): Promise<T> => {
@@ -53,8 +58,13 @@ export function fileLoginStore(home: string): LoginStore {
   return {
     name: "ctr registry login",
     async find(host, repository) {
-      const found = entryFor(await read(path), host, repository)?.[1];
-      return found && credentialsOf(found.username, found.secret);
+      const [registry, entry] = entryFor(await read(path), host, repository) ?? [];
+      if (registry === undefined || entry === undefined) return undefined;
+      const { username } = entry;
+      // A keychain that cannot be used now is as if nobody had logged in: other sources follow.
+      const secret = entry.secret ??
+        await keychain?.get({ server: registry, account: username }).catch(() => undefined);
+      return secret === undefined ? undefined : credentialsOf(username, secret);
     },
     async list() {
       return Object.entries(await read(path)).map(([registry, entry]) => ({
@@ -65,14 +75,19 @@ export function fileLoginStore(home: string): LoginStore {
       }));
     },
     async put(registry, username, secret) {
+      const kept = await keychain?.set({ server: registry, account: username }, secret)
+        .then(() => true, () => false) ?? false;
       await change((registries) => {
         const now = new Date().toISOString();
         const createdAt = registries[registry]?.createdAt ?? now;
-        registries[registry] = { username, secret, createdAt, modifiedAt: now };
+        const entry = { username, createdAt, modifiedAt: now };
+        registries[registry] = kept ? entry : { ...entry, secret };
       });
     },
     async remove(registry) {
-      if (!((await read(path))[registry])) return false;
+      const entry = (await read(path))[registry];
+      if (!entry) return false;
+      if (entry.secret === undefined) await keychain?.remove(registry).catch(() => false);
       return await change((registries) => {
         const there = registry in registries;
         delete registries[registry];

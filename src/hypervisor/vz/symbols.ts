@@ -1,3 +1,5 @@
+import { KEYCHAIN_SYMBOLS } from "../../host/mod.ts";
+
 /**
  * The shim's functions, once: what is called and with what types follows from this table.
  *
@@ -9,7 +11,6 @@
  */
 export const SYMBOLS = {
   ctrvz_abi: { parameters: [], result: "u32" },
-  ctrvz_free: { parameters: ["pointer"], result: "void" },
   ctrvz_host: { parameters: [], result: "pointer" },
   ctrvz_events: { parameters: [], result: "i32" },
   ctrvz_machine_id: { parameters: [], result: "pointer" },
@@ -42,13 +43,7 @@ export const SYMBOLS = {
 
   ctrvz_rosetta_install: { parameters: ["u32"], result: "i32" },
 
-  ctrvz_secret_set: { parameters: ["buffer", "buffer", "u32"], result: "i32", nonblocking: true },
-  ctrvz_secret_get: {
-    parameters: ["buffer", "buffer", "buffer"],
-    result: "i32",
-    nonblocking: true,
-  },
-  ctrvz_secret_delete: { parameters: ["buffer"], result: "i32", nonblocking: true },
+  ...KEYCHAIN_SYMBOLS,
   ctrvz_secret_list: { parameters: ["buffer"], result: "pointer", nonblocking: true },
 
   ctrvz_socketpair: { parameters: ["i32", "buffer"], result: "i32" },

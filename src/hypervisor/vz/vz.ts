@@ -3,6 +3,7 @@ import { CtrError, isCtrError } from "../../core/mod.ts";
 import {
   type Daemon,
   findDaemon,
+  findShim,
   hostArchitecture,
   killDaemon,
   ownCommand,
@@ -12,7 +13,6 @@ import type { Features, Finding, Hypervisor, Vm, VmConfig, VmnetNetwork } from "
 import { doctor } from "./doctor.ts";
 import { clearSockets } from "./held_vm.ts";
 import { askHost } from "./host_facts.ts";
-import { findLibrary } from "./library.ts";
 import { addToNetwork, findHolder } from "./network_monitor.ts";
 import { planVm, vmnetOf } from "./plan.ts";
 import { DAEMON, machineIdFile, readVmRecord, type VmRecord, writeRecord } from "./record.ts";
@@ -132,7 +132,7 @@ export class VzHypervisor implements Hypervisor {
   }
 
   async #library(): Promise<string> {
-    return this.#options.library ?? await findLibrary();
+    return this.#options.library ?? await findShim();
   }
 
   #host(): Promise<HostFacts> {

@@ -1,12 +1,12 @@
-import { findAsset } from "../../host/mod.ts";
-import { CtrError } from "../../core/mod.ts";
+import { CtrError } from "../core/mod.ts";
+import { findAsset } from "./assets.ts";
 
 /**
- * The shim: `CTR_VZ_LIBRARY`, else the one that belongs to this ctr.
+ * The library by which macOS is reached: `CTR_VZ_LIBRARY`, else the one that belongs to this ctr.
  *
  * @throws {CtrError} `unavailable` if there is none.
  */
-export async function findLibrary(given = Deno.env.get("CTR_VZ_LIBRARY")): Promise<string> {
+export async function findShim(given = Deno.env.get("CTR_VZ_LIBRARY")): Promise<string> {
   if (!given) {
     return await findAsset({
       kind: "ffi",
