@@ -25,6 +25,8 @@ export function machineCommand(app: App): Command {
     .addCommand(setDefaultCommand(app))
     .addCommand(logsCommand(app))
     .addCommand(copyCommand(app))
+    .addCommand(sshConfigCommand(app))
+    .addCommand(sshProxyCommand(app), { hidden: true })
     .addCommand(cloneCommand(app))
     .addCommand(renameCommand(app))
     .addCommand(removeCommand(app));
@@ -174,6 +176,31 @@ function copyCommand(app: App): Command {
     .action(async (source: string, target: string, flags: object) =>
       (await actions()).copy(app, source, target, flags as never)
     );
+}
+
+function sshConfigCommand(app: App): Command {
+  return new Command("ssh-config")
+    .summary("Print what lets ssh, scp and editors reach machines as NAME.ctr")
+    .description(
+      "Prints a part of an ssh configuration. With it, `ssh dev.ctr` and what is built on ssh reach the machine\n" +
+        "`dev`: through ctr, with no port open anywhere. Put it in ~/.ssh/config, in front of other hosts.",
+    )
+    .argument("[machine...]", "names; default: every machine")
+    .action(async (names: string[]) => {
+      const { sshConfig } = await import("./machine_ssh_action.ts");
+      await sshConfig(app, names);
+    });
+}
+
+function sshProxyCommand(app: App): Command {
+  return new Command("ssh-proxy")
+    .summary("Carry one connection of ssh on standard input and output")
+    .argument("<machine>", "its name")
+    .option("--user <name>", "root, or whoever you are")
+    .action(async (name: string, flags: object) => {
+      const { sshProxy } = await import("./machine_ssh_action.ts");
+      await sshProxy(app, name, flags);
+    });
 }
 
 function cloneCommand(app: App): Command {

@@ -3,6 +3,14 @@ import type { GuestProcess, StartContainer } from "../vm/mod.ts";
 import { compileSeccomp } from "./seccomp_profile.ts";
 import type { ContainerConfig, ProcessConfig } from "./types.ts";
 
+/** What `ssh` talks to in a machine; it begins with each connection and listens nowhere. */
+const SSH_SERVER = {
+  type: "bind",
+  source: "/machine-ssh", // of the boot disk
+  destination: "/run/ctr/ssh",
+  options: ["ro", "nosuid", "nodev"],
+} as const;
+
 /**
  * What the guest is told to start a container, all but its networks.
  *
@@ -28,7 +36,7 @@ export function startRequest(
       cpuQuotaUs: 0, // the VM has as many processors as the container may use
       pids: config.pidsLimit,
     },
-    mounts,
+    mounts: config.root === "disk" ? [...mounts, SSH_SERVER] : mounts,
     hostname: config.hostname,
     ...(config.devices.length > 0 && { devices: config.devices }),
     privileged: config.privileged,
