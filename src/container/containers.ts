@@ -171,6 +171,7 @@ export class Containers {
    */
   async adopt(ready: Promise<void> = Promise.resolve()): Promise<void> {
     const work = [...this.#containers.values()].map((container) => container.adopt(ready));
+    work.push(ready); // also where there is no container
     const folders = await folderNames(containersFolder(this.#context.home));
     const known = (id: string) => this.#context.records.get(id) || this.#making.has(id);
     for (const id of folders.filter((id) => !known(id))) work.push(sweepFolder(this.#context, id));
