@@ -23,6 +23,12 @@ const Schema = z.strictObject({
     /** Capacity of a container's writable disk, as "64g", in whole 4096-byte blocks. */
     disk: size.optional(),
   }).default({}),
+  build: z.strictObject({
+    /** Processors of a builder. */
+    cpus: z.int().min(1).max(256).optional(),
+    /** Memory of a builder, as "4g". */
+    memory: size.optional(),
+  }).default({}),
   engine: z.strictObject({
     /** How long the engine stays without work, as "30s". */
     idle_timeout: durationMs.optional(),

@@ -145,12 +145,17 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     cpus: config.container.cpus ?? await usefulCpus(hypervisor),
     memoryBytes: config.container.memory ?? GIB,
   });
+  const builderDefaults = async () => ({
+    cpus: config.build.cpus ?? await usefulCpus(hypervisor),
+    memoryBytes: config.build.memory ?? 2 * GIB, // compilers want more than what they make
+  });
   const builder = openBuilder({
     home,
     db,
     images,
     log,
-    runner: () => openStepRunner({ home, hypervisor, connect, networks, log, defaults }),
+    runner: () =>
+      openStepRunner({ home, hypervisor, connect, networks, log, defaults: builderDefaults }),
   });
   const containers: Containers = new Containers({
     home,
