@@ -36,7 +36,9 @@ export async function startBuilder(
     const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     throw usage(
       `cannot use "--${flag}": a builder is started by each build, as it wants it`,
-      `give --${flag} to "ctr build"`,
+      `give --${flag} to "ctr build"${
+        ["cpus", "memory"].includes(flag) ? `, or set build.${flag} in config.toml` : ""
+      }`,
     );
   }
   await app.engine();
