@@ -110,6 +110,90 @@ func (t *taker) Write(data []byte) (int, error) {
 	return n, nil
 }
 
+// carryFrom passes on to the guest what the host says until that ends. Only one goroutine may write to the connection.
+func (c *conn) carryFrom(far syscall.RawConn) error {
+	entry, writable := waiter.NewChannelEntry(waiter.WritableEvents)
+	c.queue.EventRegister(&entry)
+	defer c.queue.EventUnregister(&entry)
+	from := &giver{}
+	var failed tcpip.Error
+	write := func(fd uintptr) bool {
+		failed = nil
+		if !from.look(int(fd)) {
+			return false
+		}
+		if from.Len() > 0 {
+			_, failed = c.endpoint.Write(from, tcpip.WriteOptions{})
+		}
+		return true
+	}
+	for {
+		if err := far.Read(write); err != nil {
+			return err
+		}
+		if from.err != nil || from.ended {
+			return from.err
+		}
+		switch failed.(type) {
+		case nil:
+		case *tcpip.ErrWouldBlock:
+			<-writable
+		default:
+			return errors.New(failed.String())
+		}
+	}
+}
+
+// giver lets a connection with a guest read from a socket what has come there.
+type giver struct {
+	fd    int
+	some  [512]byte
+	first []byte // of some: what was read to find out whether there is anything
+	more  int    // what has come and was not read
+	ended bool
+	err   error
+}
+
+var _ tcpip.Payloader = (*giver)(nil)
+
+// look finds out what there is to give, and is false if that has to be waited for.
+func (g *giver) look(fd int) bool {
+	g.fd, g.more = fd, 0
+	if len(g.first) > 0 {
+		return true
+	}
+	if g.more, g.err = unix.IoctlGetInt(fd, bytesWaiting); g.err != nil || g.more > 0 {
+		return true
+	}
+	n, err := ignoringInterrupts(unix.Read, fd, g.some[:])
+	if err == unix.EAGAIN {
+		return false
+	}
+	g.first, g.err = g.some[:n], err
+	g.ended = err == nil && n == 0
+	return true
+}
+
+func (g *giver) Len() int { return len(g.first) + g.more }
+
+// Read is asked for as much as Len has said at most. An error ends the connection.
+func (g *giver) Read(data []byte) (int, error) {
+	if len(g.first) > 0 {
+		n := copy(data, g.first)
+		g.first = g.first[n:]
+		return n, nil
+	}
+	if len(data) == 0 {
+		return 0, nil
+	}
+	n, err := ignoringInterrupts(unix.Read, g.fd, data)
+	if err == nil && n == 0 {
+		err = io.ErrUnexpectedEOF // it has said that there is more
+	}
+	g.err = err
+	return n, err
+}
+
 func ignoringInterrupts(call func(fd int, data []byte) (int, error), fd int, data []byte) (int, error) {
 	for {
 		n, err := call(fd, data)
