@@ -12,30 +12,26 @@
 #import <dispatch/dispatch.h>
 #import <errno.h>
 #import <fcntl.h>
-#import <net/ethernet.h>
 #import <netinet/in.h>
-#import <os/log.h>
 #import <pthread.h>
 #import <stdlib.h>
 #import <string.h>
-#import <sys/socket.h>
 #import <unistd.h>
 #import <vmnet/vmnet.h>
 
 #import "ctrvz.h"
+#import "plain.h"
 
 // --- errors --------------------------------------------------------------------------------------------------
-
 enum { CTR_INPUT = 1, CTR_ABSENT = 2, CTR_RAISED = 3, CTR_UNSUPPORTED = 4 };
 
 static NSString *const FAILURE = @"CTRFailure";
 
 static NSMutableDictionary *errorOf(NSString *domain, NSInteger code, NSString *message) {
-    NSMutableDictionary *error = [NSMutableDictionary dictionary];
-    [error setObject:domain forKey:@"domain"];
-    [error setObject:[NSNumber numberWithLongLong:code] forKey:@"code"];
-    [error setObject:message ? message : @"unknown error" forKey:@"message"];
-    return error;
+    return [NSMutableDictionary dictionaryWithDictionary:@{
+        @"domain" : domain, @"code" : [NSNumber numberWithLongLong:code],
+        @"message" : message ? message : @"unknown error",
+    }];
 }
 
 // The useful words are often in the reason, or in the error below.
@@ -49,19 +45,18 @@ static NSMutableDictionary *describe(NSError *error) {
 }
 
 static void __attribute__((noreturn)) fail(NSDictionary *error) {
-    @throw [NSException exceptionWithName:FAILURE
-                                   reason:[error objectForKey:@"message"]
-                                 userInfo:[NSDictionary dictionaryWithObject:error forKey:@"error"]];
+    NSString *message = [error objectForKey:@"message"];
+    @throw [NSException exceptionWithName:FAILURE reason:message userInfo:@{ @"error" : error }];
 }
 
 static void __attribute__((noreturn)) failAs(NSInteger code, NSString *message) {
     fail(errorOf(@"ctrvz", code, message));
 }
 
-// `subject`: the path, tag or address that the error is about, which the framework's words leave out.
+// `subject`: the path, tag or name that the error is about, which the framework's words leave out; or nil.
 static void __attribute__((noreturn)) failAbout(NSString *subject, NSError *error) {
     NSMutableDictionary *described = describe(error);
-    [described setObject:subject forKey:@"subject"];
+    if (subject) [described setObject:subject forKey:@"subject"];
     fail(described);
 }
 
@@ -72,10 +67,8 @@ static NSDictionary *guarded(void (^work)(void)) {
         @try {
             work();
         } @catch (NSException *exception) {
-            failure = [[exception userInfo] objectForKey:@"error"];
-            if (![[exception name] isEqualToString:FAILURE] || failure == nil) {
-                failure = errorOf(@"ctrvz", CTR_RAISED, [exception reason]);
-            }
+            BOOL ours = [[exception name] isEqualToString:FAILURE];
+            failure = ours ? [[exception userInfo] objectForKey:@"error"] : errorOf(@"ctrvz", CTR_RAISED, [exception reason]);
             [failure retain];
         }
     }
@@ -83,7 +76,6 @@ static NSDictionary *guarded(void (^work)(void)) {
 }
 
 // --- JSON out ------------------------------------------------------------------------------------------------
-
 static NSData *jsonData(id object) {
     NSData *data = [NSJSONSerialization dataWithJSONObject:object options:0 error:NULL];
     return data ? data : [@"{}" dataUsingEncoding:NSUTF8StringEncoding];
@@ -191,6 +183,15 @@ static NSArray *map(NSDictionary *values, NSString *key, id (^make)(NSDictionary
     return made;
 }
 
+// Fails with the NSError that `expression`, which stores it in `error`, gives where it is nil or NO.
+#define CHECK(expression, subject)                        \
+    ({                                                    \
+        NSError *error = nil;                             \
+        __typeof__(expression) result = (expression);     \
+        if (!result) failAbout(subject, error);           \
+        result;                                           \
+    })
+
 static NSURL *fileURL(NSDictionary *values, NSString *key) {
     return [NSURL fileURLWithPath:text(values, key)];
 }
@@ -216,63 +217,26 @@ static id fresh(Class kind) {
 // --- events --------------------------------------------------------------------------------------------------
 // Written on a queue of their own, so a slow reader holds no VM.
 
-static struct {
-    pthread_once_t once;
-    dispatch_queue_t queue;
-    int reading, writing; // reading: -1 once it was given away
-} events = { .once = PTHREAD_ONCE_INIT };
-static pthread_mutex_t eventsLock = PTHREAD_MUTEX_INITIALIZER;
-
-static void openEvents(void) {
-    int ends[2] = { -1, -1 };
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0) {
-        fcntl(ends[0], F_SETFD, FD_CLOEXEC);
-        fcntl(ends[1], F_SETFD, FD_CLOEXEC);
-#ifdef SO_NOSIGPIPE
-        int on = 1;
-        setsockopt(ends[1], SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-#endif
-    }
-    events.reading = ends[0];
-    events.writing = ends[1];
-    events.queue = dispatch_queue_create("ctrvz.events", DISPATCH_QUEUE_SERIAL);
-}
-
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0 // SO_NOSIGPIPE says it for the socket
-#endif
-
-static BOOL sendAll(const char *bytes, size_t length) {
-    while (length > 0) {
-        ssize_t sent = send(events.writing, bytes, length, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EINTR) continue;
-        if (sent <= 0) return NO;
-        bytes += sent;
-        length -= (size_t)sent;
-    }
-    return YES;
-}
-
-// `descriptor`: one that the event hands over, or -1.
-static void post(NSDictionary *event, int descriptor) {
-    pthread_once(&events.once, openEvents);
+// `key` and `value` say whose event it is, `details` what else. `descriptor`: one that it hands over, or -1.
+static void post(NSString *name, NSString *key, uint32_t value, NSDictionary *details, int descriptor) {
+    static dispatch_queue_t queue;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&lock);
+    if (queue == NULL) queue = dispatch_queue_create("ctrvz.events", DISPATCH_QUEUE_SERIAL_WITH_AUTORELEASE_POOL);
+    pthread_mutex_unlock(&lock);
+    NSDictionary *named = @{ @"event" : name, key : [NSNumber numberWithUnsignedInt:value] };
+    NSMutableDictionary *event = [NSMutableDictionary dictionaryWithDictionary:named];
+    if (details) [event addEntriesFromDictionary:details];
+    if (descriptor >= 0) [event setObject:[NSNumber numberWithInt:descriptor] forKey:@"fd"];
     NSMutableData *line = [NSMutableData dataWithData:jsonData(event)];
     [line appendBytes:"\n" length:1];
-    dispatch_async(events.queue, ^{
-        if (!sendAll([line bytes], [line length]) && descriptor >= 0) close(descriptor);
+    dispatch_async(queue, ^{
+        if (!ctrWriteEvents([line bytes], [line length]) && descriptor >= 0) close(descriptor);
     });
 }
 
-static NSMutableDictionary *eventOf(NSString *name, NSString *key, uint32_t value) {
-    NSMutableDictionary *event = [NSMutableDictionary dictionaryWithObject:name forKey:@"event"];
-    [event setObject:[NSNumber numberWithUnsignedInt:value] forKey:key];
-    return event;
-}
-
 static void postDone(uint32_t token, NSDictionary *failure) {
-    NSMutableDictionary *event = eventOf(@"done", @"token", token);
-    if (failure) [event setObject:failure forKey:@"error"];
-    post(event, -1);
+    post(@"done", @"token", token, failure ? @{ @"error" : failure } : nil, -1);
 }
 
 // How a completion handler ends.
@@ -283,58 +247,71 @@ static void finish(uint32_t token, NSError *error) {
 }
 
 // --- handles -------------------------------------------------------------------------------------------------
-
-static struct {
-    pthread_mutex_t lock;
-    NSMutableDictionary *objects;
-    uint32_t last;
-} table = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static pthread_mutex_t tableLock = PTHREAD_MUTEX_INITIALIZER;
+static NSMutableDictionary *table;
+static uint32_t lastHandle;
 
 static uint32_t tableAdd(id object) {
-    pthread_mutex_lock(&table.lock);
-    if (table.objects == nil) table.objects = [[NSMutableDictionary alloc] init];
-    uint32_t handle = ++table.last;
-    [table.objects setObject:object forKey:[NSNumber numberWithUnsignedInt:handle]];
-    pthread_mutex_unlock(&table.lock);
+    pthread_mutex_lock(&tableLock);
+    if (table == nil) table = [[NSMutableDictionary alloc] init];
+    uint32_t handle = ++lastHandle;
+    [table setObject:object forKey:[NSNumber numberWithUnsignedInt:handle]];
+    pthread_mutex_unlock(&tableLock);
     return handle;
 }
 
 // nil unless there is such an object; it lives as long as the pool at least.
 static id tableGet(uint32_t handle, Class kind) {
-    pthread_mutex_lock(&table.lock);
-    id found = [[[table.objects objectForKey:[NSNumber numberWithUnsignedInt:handle]] retain] autorelease];
-    pthread_mutex_unlock(&table.lock);
+    pthread_mutex_lock(&tableLock);
+    id found = [[[table objectForKey:[NSNumber numberWithUnsignedInt:handle]] retain] autorelease];
+    pthread_mutex_unlock(&tableLock);
     return [found isKindOfClass:kind] ? found : nil;
 }
 
 static void tableRemove(uint32_t handle) {
-    pthread_mutex_lock(&table.lock);
-    [table.objects removeObjectForKey:[NSNumber numberWithUnsignedInt:handle]];
-    pthread_mutex_unlock(&table.lock);
+    @autoreleasepool {
+        pthread_mutex_lock(&tableLock);
+        [table removeObjectForKey:[NSNumber numberWithUnsignedInt:handle]];
+        pthread_mutex_unlock(&tableLock);
+    }
 }
 
 // --- networks ------------------------------------------------------------------------------------------------
-
+// Owns a reference of CoreFoundation's kind: of a network, or for a moment of its configuration.
 @interface CTRNetwork : NSObject {
   @public
-    vmnet_network_ref network;
+    CFTypeRef reference;
 }
 @end
 
 @implementation CTRNetwork
 - (void)dealloc {
-    if (network) CFRelease(network);
+    if (reference) CFRelease(reference);
     [super dealloc];
 }
 @end
+
+static CTRNetwork *owned(CFTypeRef reference) {
+    CTRNetwork *owner = fresh([CTRNetwork class]);
+    owner->reference = reference;
+    return owner;
+}
+
+#define MACOS26 API_AVAILABLE(macos(26.0))
 
 static void checkVmnet(vmnet_return_t status, NSString *what) {
     if (status == VMNET_SUCCESS) return;
     fail(errorOf(@"vmnet", (NSInteger)status, [NSString stringWithFormat:@"vmnet refused %@", what]));
 }
 
-API_AVAILABLE(macos(26.0))
-static void setAddresses(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+static VZMACAddress *macOf(NSDictionary *values) {
+    NSString *given = text(values, @"mac");
+    VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:given] autorelease];
+    if (mac == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not a MAC address", given]);
+    return mac;
+}
+
+MACOS26 static void setAddresses(vmnet_network_configuration_ref configuration, NSDictionary *values) {
     NSDictionary *ipv4 = optional(values, @"ipv4", [NSDictionary class]);
     if (ipv4) {
         only(ipv4, @"address mask");
@@ -353,34 +330,28 @@ static void setAddresses(vmnet_network_configuration_ref configuration, NSDictio
     }
 }
 
-API_AVAILABLE(macos(26.0))
-static void addReservation(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+MACOS26 static void addReservation(vmnet_network_configuration_ref configuration, NSDictionary *values) {
     only(values, @"mac address");
-    VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:text(values, @"mac")] autorelease];
-    if (mac == nil) failAs(CTR_INPUT, @"\"mac\" is not a MAC address");
-    ether_addr_t client = [mac ethernetAddress];
+    ether_addr_t client = [macOf(values) ethernetAddress];
     struct in_addr reserved;
     address(AF_INET, text(values, @"address"), &reserved);
     checkVmnet(vmnet_network_configuration_add_dhcp_reservation(configuration, &client, &reserved), @"a reservation");
 }
 
-API_AVAILABLE(macos(26.0))
-static void addForward(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+MACOS26 static void addForward(vmnet_network_configuration_ref configuration, NSDictionary *values) {
     only(values, @"protocol hostPort guestAddress guestPort");
     uint8_t protocol = choice(values, @"protocol", @"tcp udp") == 0 ? IPPROTO_TCP : IPPROTO_UDP;
     NSString *guest = text(values, @"guestAddress");
     sa_family_t family = [guest rangeOfString:@":"].location == NSNotFound ? AF_INET : AF_INET6;
     struct in6_addr bytes; // room for both
     address(family, guest, &bytes);
-    uint16_t inside = (uint16_t)number(values, @"guestPort", UINT16_MAX);
-    uint16_t outside = (uint16_t)number(values, @"hostPort", UINT16_MAX);
-    vmnet_return_t status = vmnet_network_configuration_add_port_forwarding_rule(
-        configuration, protocol, family, inside, outside, &bytes);
-    checkVmnet(status, [NSString stringWithFormat:@"port %u", outside]);
+    uint16_t to = (uint16_t)number(values, @"guestPort", UINT16_MAX);
+    uint16_t of = (uint16_t)number(values, @"hostPort", UINT16_MAX);
+    checkVmnet(vmnet_network_configuration_add_port_forwarding_rule(configuration, protocol, family, to, of, &bytes),
+               [NSString stringWithFormat:@"port %u", of]);
 }
 
-API_AVAILABLE(macos(26.0))
-static void configureNetwork(vmnet_network_configuration_ref configuration, NSDictionary *values) {
+MACOS26 static void configureNetwork(vmnet_network_configuration_ref configuration, NSDictionary *values) {
     setAddresses(configuration, values);
     if ([values objectForKey:@"mtu"]) {
         uint32_t mtu = (uint32_t)number(values, @"mtu", UINT16_MAX);
@@ -395,65 +366,52 @@ static void configureNetwork(vmnet_network_configuration_ref configuration, NSDi
     if (!flagOr(values, @"nat44", YES)) vmnet_network_configuration_disable_nat44(configuration);
     if (!flagOr(values, @"nat66", YES)) vmnet_network_configuration_disable_nat66(configuration);
     if (!flagOr(values, @"routerAdvertisement", YES)) vmnet_network_configuration_disable_router_advertisement(configuration);
-    for (id each in optional(values, @"reservations", [NSArray class])) {
-        addReservation(configuration, object(each, @"reservations"));
-    }
-    for (id each in optional(values, @"forwards", [NSArray class])) {
-        addForward(configuration, object(each, @"forwards"));
-    }
+    NSArray *reservations = optional(values, @"reservations", [NSArray class]);
+    for (id each in reservations) addReservation(configuration, object(each, @"reservations"));
+    NSArray *forwards = optional(values, @"forwards", [NSArray class]);
+    for (id each in forwards) addForward(configuration, object(each, @"forwards"));
 }
 
-API_AVAILABLE(macos(26.0)) static vmnet_network_ref createNetwork(NSDictionary *values) {
+MACOS26 static CTRNetwork *createNetwork(NSDictionary *values) {
     vmnet_mode_t mode = choice(values, @"mode", @"host shared") == 0 ? VMNET_HOST_MODE : VMNET_SHARED_MODE;
     vmnet_return_t status = VMNET_FAILURE;
     vmnet_network_configuration_ref configuration = vmnet_network_configuration_create(mode, &status);
     if (configuration == NULL) checkVmnet(status == VMNET_SUCCESS ? VMNET_FAILURE : status, @"a configuration");
-    vmnet_network_ref network = NULL;
-    @try {
-        configureNetwork(configuration, values);
-        network = vmnet_network_create(configuration, &status);
-    } @finally {
-        CFRelease(configuration);
-    }
+    owned(configuration);
+    configureNetwork(configuration, values);
+    vmnet_network_ref network = vmnet_network_create(configuration, &status);
     if (network == NULL) checkVmnet(status == VMNET_SUCCESS ? VMNET_FAILURE : status, @"the network");
-    return network;
+    return owned(network);
 }
 
 static CTRNetwork *networkOf(NSDictionary *values) {
     only(values, @"mode ipv4 ipv6 mtu externalInterface dhcp dnsProxy nat44 nat66 routerAdvertisement "
                   "reservations forwards");
-    if (@available(macOS 26.0, *)) {
-        CTRNetwork *made = fresh([CTRNetwork class]);
-        made->network = createNetwork(values);
-        return made;
-    }
+    if (@available(macOS 26.0, *)) return createNetwork(values);
     failAs(CTR_UNSUPPORTED, @"networks of vmnet need macOS 26");
 }
 
-API_AVAILABLE(macos(26.0)) static NSDictionary *networkFacts(vmnet_network_ref network) {
+static NSString *written(int family, const void *address) {
+    char text[INET6_ADDRSTRLEN];
+    return [NSString stringWithUTF8String:inet_ntop(family, address, text, sizeof text)];
+}
+
+MACOS26 static NSDictionary *networkFacts(vmnet_network_ref network) {
     struct in_addr subnet, mask;
     struct in6_addr prefix;
     uint8_t length = 0;
-    char first[INET6_ADDRSTRLEN], second[INET6_ADDRSTRLEN];
     vmnet_network_get_ipv4_subnet(network, &subnet, &mask);
     vmnet_network_get_ipv6_prefix(network, &prefix, &length);
-    inet_ntop(AF_INET, &subnet, first, sizeof first);
-    inet_ntop(AF_INET, &mask, second, sizeof second);
-    NSDictionary *ipv4 = @{ @"address" : [NSString stringWithUTF8String:first],
-                            @"mask" : [NSString stringWithUTF8String:second] };
-    inet_ntop(AF_INET6, &prefix, first, sizeof first);
-    NSDictionary *ipv6 = @{ @"prefix" : [NSString stringWithUTF8String:first],
-                            @"length" : [NSNumber numberWithUnsignedInt:length] };
-    return @{ @"ipv4" : ipv4, @"ipv6" : ipv6 };
+    NSDictionary *ipv4 = @{ @"address" : written(AF_INET, &subnet), @"mask" : written(AF_INET, &mask) };
+    NSNumber *bits = [NSNumber numberWithUnsignedInt:length];
+    return @{ @"ipv4" : ipv4, @"ipv6" : @{ @"prefix" : written(AF_INET6, &prefix), @"length" : bits } };
 }
 
 // --- devices -------------------------------------------------------------------------------------------------
-
 static VZPlatformConfiguration *platformOf(NSDictionary *values) {
     VZGenericPlatformConfiguration *platform = fresh([VZGenericPlatformConfiguration class]);
     if ([values objectForKey:@"machineId"]) {
-        NSData *data = [[[NSData alloc] initWithBase64EncodedString:text(values, @"machineId")
-                                                            options:0] autorelease];
+        NSData *data = [[[NSData alloc] initWithBase64EncodedString:text(values, @"machineId") options:0] autorelease];
         VZGenericMachineIdentifier *identifier =
             data ? [[[VZGenericMachineIdentifier alloc] initWithDataRepresentation:data] autorelease] : nil;
         if (identifier == nil) failAs(CTR_INPUT, @"\"machineId\" is not a machine identifier");
@@ -469,8 +427,8 @@ static VZPlatformConfiguration *platformOf(NSDictionary *values) {
 }
 
 static VZBootLoader *bootLoaderOf(NSDictionary *values) {
-    VZLinuxBootLoader *loader =
-        [[[VZLinuxBootLoader alloc] initWithKernelURL:fileURL(values, @"kernel")] autorelease];
+    VZLinuxBootLoader *loader = [VZLinuxBootLoader alloc];
+    loader = [[loader initWithKernelURL:fileURL(values, @"kernel")] autorelease];
     [loader setCommandLine:text(values, @"commandLine")];
     if ([values objectForKey:@"initrd"]) [loader setInitialRamdiskURL:fileURL(values, @"initrd")];
     return loader;
@@ -480,21 +438,17 @@ static VZStorageDeviceConfiguration *diskOf(NSDictionary *values) {
     only(values, @"path readOnly serial caching sync");
     NSInteger caching = choice(values, @"caching", @"automatic uncached cached");
     NSInteger sync = choice(values, @"sync", @"full fsync none") + VZDiskImageSynchronizationModeFull;
-    NSError *error = nil;
-    VZDiskImageStorageDeviceAttachment *attachment =
-        [[[VZDiskImageStorageDeviceAttachment alloc] initWithURL:fileURL(values, @"path")
-                                                        readOnly:flag(values, @"readOnly")
-                                                     cachingMode:(VZDiskImageCachingMode)caching
-                                             synchronizationMode:(VZDiskImageSynchronizationMode)sync
-                                                           error:&error] autorelease];
-    if (attachment == nil) failAbout(text(values, @"path"), error);
-    VZVirtioBlockDeviceConfiguration *disk =
-        [[[VZVirtioBlockDeviceConfiguration alloc] initWithAttachment:attachment] autorelease];
+    VZStorageDeviceAttachment *image =
+        CHECK([[[VZDiskImageStorageDeviceAttachment alloc] initWithURL:fileURL(values, @"path")
+                                                              readOnly:flag(values, @"readOnly")
+                                                           cachingMode:(VZDiskImageCachingMode)caching
+                                                   synchronizationMode:(VZDiskImageSynchronizationMode)sync
+                                                                 error:&error] autorelease], text(values, @"path"));
+    VZVirtioBlockDeviceConfiguration *disk = [VZVirtioBlockDeviceConfiguration alloc];
+    disk = [[disk initWithAttachment:image] autorelease];
     if ([values objectForKey:@"serial"]) {
         NSString *serial = text(values, @"serial");
-        if (![VZVirtioBlockDeviceConfiguration validateBlockDeviceIdentifier:serial error:&error]) {
-            failAbout(serial, error);
-        }
+        CHECK([VZVirtioBlockDeviceConfiguration validateBlockDeviceIdentifier:serial error:&error], serial);
         [disk setBlockDeviceIdentifier:serial];
     }
     return disk;
@@ -507,7 +461,7 @@ static VZNetworkDeviceAttachment *vmnetAttachment(NSDictionary *values, NSMutabl
     if (network == nil) failAs(CTR_ABSENT, @"\"network\" is no network");
     if (@available(macOS 26.0, *)) {
         [networks addObject:network];
-        return [[[VZVmnetNetworkDeviceAttachment alloc] initWithNetwork:network->network] autorelease];
+        return [[[VZVmnetNetworkDeviceAttachment alloc] initWithNetwork:(vmnet_network_ref)network->reference] autorelease];
     }
     failAs(CTR_UNSUPPORTED, @"networks of vmnet need macOS 26");
 }
@@ -532,11 +486,8 @@ static VZNetworkDeviceAttachment *attachmentOf(NSDictionary *values, NSMutableAr
 }
 
 static VZNetworkDeviceConfiguration *nicOf(NSDictionary *values, NSMutableArray *networks) {
-    NSString *written = text(values, @"mac");
-    VZMACAddress *mac = [[[VZMACAddress alloc] initWithString:written] autorelease];
-    if (mac == nil) failAs(CTR_INPUT, [NSString stringWithFormat:@"\"%@\" is not a MAC address", written]);
     VZVirtioNetworkDeviceConfiguration *nic = fresh([VZVirtioNetworkDeviceConfiguration class]);
-    [nic setMACAddress:mac];
+    [nic setMACAddress:macOf(values)];
     [nic setAttachment:attachmentOf(values, networks)];
     return nic;
 }
@@ -545,11 +496,10 @@ static VZSerialPortConfiguration *consoleOf(NSDictionary *values) {
     VZSerialPortAttachment *attachment;
     if ([values objectForKey:@"file"]) {
         only(values, @"file append");
-        NSError *error = nil;
-        attachment = [[[VZFileSerialPortAttachment alloc] initWithURL:fileURL(values, @"file")
-                                                               append:flag(values, @"append")
-                                                                error:&error] autorelease];
-        if (attachment == nil) failAbout(text(values, @"file"), error);
+        NSURL *file = fileURL(values, @"file");
+        BOOL append = flag(values, @"append");
+        attachment = CHECK([[[VZFileSerialPortAttachment alloc] initWithURL:file append:append error:&error] autorelease],
+                           text(values, @"file"));
     } else {
         only(values, @"inputFd outputFd");
         NSFileHandle *input = [values objectForKey:@"inputFd"] ? fileHandle(values, @"inputFd") : nil;
@@ -567,19 +517,18 @@ static VZSharedDirectory *folderOf(NSDictionary *values) {
     NSString *path = text(values, @"path");
     // The framework's own words, at the start of the VM, do not tell which folder is not there.
     if (![[NSFileManager defaultManager] fileExistsAtPath:path isDirectory:&isFolder] || !isFolder) {
-        int code = isFolder || access([path fileSystemRepresentation], F_OK) == 0 ? ENOTDIR : ENOENT;
+        int code = access([path fileSystemRepresentation], F_OK) == 0 ? ENOTDIR : ENOENT;
         failAbout(path, [NSError errorWithDomain:NSPOSIXErrorDomain code:code userInfo:nil]);
     }
-    return [[[VZSharedDirectory alloc] initWithURL:fileURL(values, @"path")
-                                          readOnly:flag(values, @"readOnly")] autorelease];
+    BOOL readOnly = flag(values, @"readOnly");
+    return [[[VZSharedDirectory alloc] initWithURL:fileURL(values, @"path") readOnly:readOnly] autorelease];
 }
 
 static VZDirectoryShare *foldersShare(NSDictionary *folders) {
     NSMutableDictionary *directories = [NSMutableDictionary dictionary];
     for (NSString *name in [folders allKeys]) {
-        NSError *error = nil;
         // An invalid name would be raised as an exception without it.
-        if (![VZMultipleDirectoryShare validateName:name error:&error]) failAbout(name, error);
+        CHECK([VZMultipleDirectoryShare validateName:name error:&error], name);
         NSDictionary *folder = object([folders objectForKey:name], name);
         only(folder, @"path readOnly");
         [directories setObject:folderOf(folder) forKey:name];
@@ -590,11 +539,7 @@ static VZDirectoryShare *foldersShare(NSDictionary *folders) {
 static VZDirectoryShare *shareOf(NSDictionary *values) {
     if ([values objectForKey:@"rosetta"]) {
         only(values, @"tag rosetta");
-        NSError *error = nil;
-        VZLinuxRosettaDirectoryShare *share =
-            [[[VZLinuxRosettaDirectoryShare alloc] initWithError:&error] autorelease];
-        if (share == nil) failAbout(@"rosetta", error);
-        return share;
+        return CHECK([[[VZLinuxRosettaDirectoryShare alloc] initWithError:&error] autorelease], @"rosetta");
     }
     if ([values objectForKey:@"folders"]) {
         only(values, @"tag folders");
@@ -606,16 +551,11 @@ static VZDirectoryShare *shareOf(NSDictionary *values) {
 
 static VZDirectorySharingDeviceConfiguration *shareDeviceOf(NSDictionary *values) {
     NSString *tag = text(values, @"tag");
-    NSError *error = nil;
-    if (![VZVirtioFileSystemDeviceConfiguration validateTag:tag error:&error]) failAbout(tag, error);
+    CHECK([VZVirtioFileSystemDeviceConfiguration validateTag:tag error:&error], tag);
     VZVirtioFileSystemDeviceConfiguration *device =
         [[[VZVirtioFileSystemDeviceConfiguration alloc] initWithTag:tag] autorelease];
     [device setShare:shareOf(values)];
     return device;
-}
-
-static NSArray *oneOf(Class kind) {
-    return [NSArray arrayWithObject:fresh(kind)];
 }
 
 static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMutableArray *networks) {
@@ -630,20 +570,18 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
     [made setNetworkDevices:map(values, @"nics", ^id(NSDictionary *each) { return nicOf(each, networks); })];
     [made setDirectorySharingDevices:map(values, @"shares", ^id(NSDictionary *each) { return shareDeviceOf(each); })];
     NSDictionary *console = optional(values, @"console", [NSDictionary class]);
-    if (console) [made setSerialPorts:[NSArray arrayWithObject:consoleOf(console)]];
-    if (flag(values, @"entropy")) [made setEntropyDevices:oneOf([VZVirtioEntropyDeviceConfiguration class])];
-    if (flag(values, @"vsock")) [made setSocketDevices:oneOf([VZVirtioSocketDeviceConfiguration class])];
-    if (flag(values, @"balloon")) {
-        [made setMemoryBalloonDevices:oneOf([VZVirtioTraditionalMemoryBalloonDeviceConfiguration class])];
-    }
-    NSError *error = nil;
-    if (![made validateWithError:&error]) fail(describe(error));
+    if (console) [made setSerialPorts:@[ consoleOf(console) ]];
+    if (flag(values, @"entropy")) [made setEntropyDevices:@[ fresh([VZVirtioEntropyDeviceConfiguration class]) ]];
+    if (flag(values, @"vsock")) [made setSocketDevices:@[ fresh([VZVirtioSocketDeviceConfiguration class]) ]];
+    Class balloon = [VZVirtioTraditionalMemoryBalloonDeviceConfiguration class];
+    if (flag(values, @"balloon")) [made setMemoryBalloonDevices:@[ fresh(balloon) ]];
+    CHECK([made validateWithError:&error], nil);
     return made;
 }
 
 // --- machines ------------------------------------------------------------------------------------------------
-// A VM, and all that must live as long. Everything but `queue` is used on the queue alone.
-
+// A VM, and all that must live as long. Everything but `queue` is used on the queue alone, which has a pool of its own
+// for whatever runs on it: blocks, completion handlers, delegates.
 @interface CTRMachine : NSObject <VZVirtualMachineDelegate, VZVirtioSocketListenerDelegate> {
   @public
     uint32_t handle;
@@ -656,7 +594,6 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
 @end
 
 @implementation CTRMachine
-
 - (id)initWithValues:(NSDictionary *)values {
     if ((self = [super init]) == nil) return nil;
     NSMutableArray *used = [NSMutableArray array];
@@ -667,7 +604,7 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
         @throw;
     }
     networks = [used retain];
-    queue = dispatch_queue_create("ctrvz.vm", DISPATCH_QUEUE_SERIAL);
+    queue = dispatch_queue_create("ctrvz.vm", DISPATCH_QUEUE_SERIAL_WITH_AUTORELEASE_POOL);
     machine = [[VZVirtualMachine alloc] initWithConfiguration:configuration queue:queue];
     listener = [[VZVirtioSocketListener alloc] init];
     [listener setDelegate:self];
@@ -686,8 +623,7 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
 }
 
 - (VZVirtioSocketDevice *)socketDevice {
-    NSArray *devices = [machine socketDevices];
-    return [devices count] ? [devices objectAtIndex:0] : nil;
+    return [[machine socketDevices] count] ? [[machine socketDevices] objectAtIndex:0] : nil;
 }
 
 - (VZVirtioFileSystemDevice *)shareTagged:(NSString *)tag {
@@ -699,46 +635,32 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
 
 - (void)guestDidStopVirtualMachine:(VZVirtualMachine *)stopped {
     (void)stopped;
-    @autoreleasepool {
-        post(eventOf(@"stopped", @"vm", handle), -1);
-    }
+    post(@"stopped", @"vm", handle, nil, -1);
 }
 
 - (void)virtualMachine:(VZVirtualMachine *)stopped didStopWithError:(NSError *)error {
     (void)stopped;
-    @autoreleasepool {
-        NSMutableDictionary *event = eventOf(@"stopped", @"vm", handle);
-        [event setObject:describe(error) forKey:@"error"];
-        post(event, -1);
-    }
+    post(@"stopped", @"vm", handle, @{ @"error" : describe(error) }, -1);
 }
 
 - (void)virtualMachine:(VZVirtualMachine *)owner
-                               networkDevice:(VZNetworkDevice *)device
+                           networkDevice:(VZNetworkDevice *)device
     attachmentWasDisconnectedWithError:(NSError *)error {
-    @autoreleasepool {
-        NSUInteger at = [[owner networkDevices] indexOfObjectIdenticalTo:device];
-        NSMutableDictionary *event = eventOf(@"network-lost", @"vm", handle);
-        [event setObject:[NSNumber numberWithLongLong:at == NSNotFound ? -1 : (long long)at] forKey:@"nic"];
-        [event setObject:describe(error) forKey:@"error"];
-        post(event, -1);
-    }
+    NSUInteger at = [[owner networkDevices] indexOfObjectIdenticalTo:device];
+    NSNumber *nic = [NSNumber numberWithLongLong:at == NSNotFound ? -1 : (long long)at];
+    post(@"network-lost", @"vm", handle, @{ @"nic" : nic, @"error" : describe(error) }, -1);
 }
 
 // The connection closes its descriptor when it goes, so ours is a duplicate.
 - (BOOL)listener:(VZVirtioSocketListener *)asked
     shouldAcceptNewConnection:(VZVirtioSocketConnection *)connection fromSocketDevice:(VZVirtioSocketDevice *)device {
     (void)asked, (void)device;
-    @autoreleasepool {
-        int descriptor = fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3);
-        if (descriptor < 0) return NO;
-        NSMutableDictionary *event = eventOf(@"accept", @"vm", handle);
-        [event setObject:[NSNumber numberWithUnsignedInt:[connection destinationPort]] forKey:@"port"];
-        [event setObject:[NSNumber numberWithInt:descriptor] forKey:@"fd"];
-        post(event, descriptor);
-        // After the answer, which accepts it; else the guest's end could be reset.
-        dispatch_async(queue, ^{ [connection close]; });
-    }
+    int descriptor = fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3);
+    if (descriptor < 0) return NO;
+    NSNumber *port = [NSNumber numberWithUnsignedInt:[connection destinationPort]];
+    post(@"accept", @"vm", handle, @{ @"port" : port }, descriptor);
+    // After the answer, which accepts it; else the guest's end could be reset.
+    dispatch_async(queue, ^{ [connection close]; });
     return YES;
 }
 
@@ -751,13 +673,11 @@ static int32_t submit(uint32_t vm, uint32_t token, void (^work)(CTRMachine *, vo
         CTRMachine *machine = tableGet(vm, [CTRMachine class]);
         if (machine == nil) return -EBADF;
         dispatch_async(machine->queue, ^{
-            @autoreleasepool {
-                NSDictionary *failure = guarded(^{
-                    if (machine->machine == nil) failAs(CTR_ABSENT, @"the VM was let go of");
-                    work(machine, ^(NSError *error) { finish(token, error); });
-                });
-                if (failure) postDone(token, failure);
-            }
+            NSDictionary *failure = guarded(^{
+                if (machine->machine == nil) failAs(CTR_ABSENT, @"the VM was let go of");
+                work(machine, ^(NSError *error) { finish(token, error); });
+            });
+            if (failure) postDone(token, failure);
         });
     }
     return 0;
@@ -771,14 +691,12 @@ static int32_t onQueue(uint32_t vm, char **error, int32_t (^work)(CTRMachine *))
         CTRMachine *machine = tableGet(vm, [CTRMachine class]);
         if (machine == nil) return -EBADF;
         dispatch_sync(machine->queue, ^{
-            @autoreleasepool {
-                NSDictionary *failure = guarded(^{
-                    if (machine->machine) result = work(machine);
-                });
-                if (failure == nil) return;
-                result = -EIO;
-                store(error, failure);
-            }
+            NSDictionary *failure = guarded(^{
+                if (machine->machine) result = work(machine);
+            });
+            if (failure == nil) return;
+            result = -EIO;
+            store(error, failure);
         });
     }
     return result;
@@ -830,8 +748,7 @@ STATE_COMMAND(ctrvz_vm_restore, restoreMachineStateFromURL)
 
 int32_t ctrvz_vm_can_save(uint32_t vm, char **error) {
     int32_t result = onQueue(vm, error, ^int32_t(CTRMachine *held) {
-        NSError *obstacle = nil;
-        if (![held->configuration validateSaveRestoreSupportWithError:&obstacle]) fail(describe(obstacle));
+        CHECK([held->configuration validateSaveRestoreSupportWithError:&error], nil);
         return 0;
     });
     return result == -EIO ? -ENOTSUP : result;
@@ -839,8 +756,7 @@ int32_t ctrvz_vm_can_save(uint32_t vm, char **error) {
 
 int32_t ctrvz_vm_request_stop(uint32_t vm, char **error) {
     return onQueue(vm, error, ^int32_t(CTRMachine *held) {
-        NSError *refusal = nil;
-        if (![held->machine requestStopWithError:&refusal]) fail(describe(refusal));
+        CHECK([held->machine requestStopWithError:&error], nil);
         return 0;
     });
 }
@@ -864,8 +780,7 @@ int32_t ctrvz_vm_set_share(uint32_t vm, const char *tag, const char *json, char 
         VZVirtioFileSystemDevice *device = [held shareTagged:textOf(tag)];
         if (device == nil) return -ENODEV;
         id values = parsed(json);
-        BOOL nothing = [values isKindOfClass:[NSNull class]];
-        [device setShare:nothing ? nil : shareOf(object(values, @"the JSON"))];
+        [device setShare:[values isKindOfClass:[NSNull class]] ? nil : shareOf(object(values, @"the JSON"))];
         return 0;
     });
     return result == -EIO ? -EINVAL : result;
@@ -880,26 +795,15 @@ int32_t ctrvz_vm_release(uint32_t vm) {
         held->machine = nil;
         return 0;
     });
-    if (result == 0) {
-        @autoreleasepool {
-            tableRemove(vm);
-        }
-    }
+    if (result == 0) tableRemove(vm);
     return result;
 }
 
 // --- vsock ---------------------------------------------------------------------------------------------------
-
 static void postConnection(uint32_t token, VZVirtioSocketConnection *connection, NSError *error) {
     int descriptor = connection ? fcntl([connection fileDescriptor], F_DUPFD_CLOEXEC, 3) : -1;
-    if (descriptor < 0) {
-        if (connection) error = [NSError errorWithDomain:NSPOSIXErrorDomain code:errno userInfo:nil];
-        postDone(token, describe(error));
-    } else {
-        NSMutableDictionary *event = eventOf(@"done", @"token", token);
-        [event setObject:[NSNumber numberWithInt:descriptor] forKey:@"fd"];
-        post(event, descriptor);
-    }
+    if (connection && descriptor < 0) error = [NSError errorWithDomain:NSPOSIXErrorDomain code:errno userInfo:nil];
+    post(@"done", @"token", token, descriptor < 0 ? @{ @"error" : describe(error) } : nil, descriptor);
     [connection close];
 }
 
@@ -908,12 +812,9 @@ int32_t ctrvz_vsock_connect(uint32_t vm, uint32_t port, uint32_t token) {
         (void)done;
         VZVirtioSocketDevice *device = [held socketDevice];
         if (device == nil) failAs(CTR_ABSENT, @"the VM has no vsock device");
-        [device connectToPort:port
-            completionHandler:^(VZVirtioSocketConnection *connection, NSError *error) {
-                @autoreleasepool {
-                    postConnection(token, connection, error);
-                }
-            }];
+        [device connectToPort:port completionHandler:^(VZVirtioSocketConnection *connection, NSError *error) {
+            postConnection(token, connection, error);
+        }];
     });
 }
 
@@ -927,16 +828,10 @@ static int32_t setListener(uint32_t vm, uint32_t port, BOOL on) {
     });
 }
 
-int32_t ctrvz_vsock_listen(uint32_t vm, uint32_t port) {
-    return setListener(vm, port, YES);
-}
-
-int32_t ctrvz_vsock_unlisten(uint32_t vm, uint32_t port) {
-    return setListener(vm, port, NO);
-}
+int32_t ctrvz_vsock_listen(uint32_t vm, uint32_t port) { return setListener(vm, port, YES); }
+int32_t ctrvz_vsock_unlisten(uint32_t vm, uint32_t port) { return setListener(vm, port, NO); }
 
 // --- networks, Rosetta, host ---------------------------------------------------------------------------------
-
 uint32_t ctrvz_net_create(const char *json, char **error) {
     return create(json, error, ^id(NSDictionary *values) { return networkOf(values); });
 }
@@ -945,7 +840,7 @@ char *ctrvz_net_info(uint32_t net) {
     @autoreleasepool {
         CTRNetwork *network = tableGet(net, [CTRNetwork class]);
         if (network == nil) return NULL;
-        if (@available(macOS 26.0, *)) return copyJSON(networkFacts(network->network));
+        if (@available(macOS 26.0, *)) return copyJSON(networkFacts((vmnet_network_ref)network->reference));
         return NULL;
     }
 }
@@ -970,8 +865,7 @@ int32_t ctrvz_rosetta_install(uint32_t token) {
 }
 
 static NSDictionary *range(uint64_t least, uint64_t most) {
-    return @{ @"min" : [NSNumber numberWithUnsignedLongLong:least],
-              @"max" : [NSNumber numberWithUnsignedLongLong:most] };
+    return @{ @"min" : [NSNumber numberWithUnsignedLongLong:least], @"max" : [NSNumber numberWithUnsignedLongLong:most] };
 }
 
 static NSDictionary *hostFacts(void) {
@@ -991,14 +885,6 @@ static NSDictionary *hostFacts(void) {
     };
 }
 
-uint32_t ctrvz_abi(void) {
-    return 1;
-}
-
-void ctrvz_free(void *memory) {
-    free(memory);
-}
-
 char *ctrvz_host(void) {
     __block char *facts = NULL;
     @autoreleasepool {
@@ -1006,16 +892,6 @@ char *ctrvz_host(void) {
         if (failure) facts = copyJSON(@{ @"error" : failure });
     }
     return facts;
-}
-
-int32_t ctrvz_events(void) {
-    pthread_once(&events.once, openEvents);
-    if (events.writing < 0) return -EMFILE;
-    pthread_mutex_lock(&eventsLock);
-    int descriptor = events.reading;
-    events.reading = -1;
-    pthread_mutex_unlock(&eventsLock);
-    return descriptor < 0 ? -EALREADY : descriptor;
 }
 
 char *ctrvz_machine_id(void) {
@@ -1027,7 +903,6 @@ char *ctrvz_machine_id(void) {
 }
 
 // --- Keychain ------------------------------------------------------------------------------------------------
-
 // The attributes of items, by their keys in JSON.
 static NSDictionary *attributes(void) {
     return @{ @"server" : (id)kSecAttrServer, @"account" : (id)kSecAttrAccount,
@@ -1055,9 +930,9 @@ static int32_t withSecret(const char *json, OSStatus (^work)(NSMutableDictionary
 int32_t ctrvz_secret_set(const char *json, const uint8_t *data, uint32_t length) {
     return withSecret(json, ^OSStatus(NSMutableDictionary *query) {
         if (![query objectForKey:(id)kSecAttrServer] || ![query objectForKey:(id)kSecAttrAccount]) return errSecParam;
-        NSMutableDictionary *changes = [NSMutableDictionary dictionary];
-        [changes setObject:[NSData dataWithBytes:data length:length] forKey:(id)kSecValueData];
-        NSString *label = [[[query objectForKey:(id)kSecAttrLabel] retain] autorelease];
+        NSDictionary *secret = @{ (id)kSecValueData : [NSData dataWithBytes:data length:length] };
+        NSMutableDictionary *changes = [NSMutableDictionary dictionaryWithDictionary:secret];
+        NSString *label = [query objectForKey:(id)kSecAttrLabel];
         if (label) [changes setObject:label forKey:(id)kSecAttrLabel];
         [query removeObjectForKey:(id)kSecAttrLabel]; // it names the item, and does not choose it
         OSStatus status = SecItemUpdate((CFDictionaryRef)query, (CFDictionaryRef)changes);
@@ -1114,19 +989,10 @@ char *ctrvz_secret_list(const char *json) {
         OSStatus status = SecItemCopyMatching((CFDictionaryRef)query, &found);
         NSArray *items = [(id)found autorelease];
         if (status == errSecSuccess) listed = copyJSON(secretsOf(items));
+        else if (status == errSecItemNotFound) listed = copyJSON([NSArray array]);
         return status;
     });
     @autoreleasepool {
-        if (listed) return listed;
-        if (status == errSecItemNotFound) return copyJSON([NSArray array]);
-        return copyJSON(@{ @"error" : [NSNumber numberWithInt:status] });
+        return listed ? listed : copyJSON(@{ @"error" : [NSNumber numberWithInt:status] });
     }
-}
-
-// --- log -----------------------------------------------------------------------------------------------------
-
-void ctrvz_log(uint32_t type, const char *subsystem, const char *category, const char *text) {
-    if (subsystem == NULL || category == NULL || text == NULL) return;
-    os_log_t log = os_log_create(subsystem, category);
-    os_log_with_type(log, (os_log_type_t)type, "%{public}s", text);
 }

@@ -16,6 +16,7 @@ struct dispatch_queue_s {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct item *first, **last;
+    int pools;  // each block has one
     int owners; // each block that waits is one, so no queue goes before its work is done
     char label[32];
 };
@@ -36,7 +37,13 @@ static void *run(void *argument) {
         if (item == NULL) break;
         if ((queue->first = item->next) == NULL) queue->last = &queue->first;
         pthread_mutex_unlock(&queue->lock);
-        item->block();
+        if (queue->pools) {
+            @autoreleasepool {
+                item->block();
+            }
+        } else {
+            item->block();
+        }
         _Block_release(item->block);
         free(item);
         pthread_mutex_lock(&queue->lock);
@@ -51,8 +58,8 @@ static void *run(void *argument) {
 }
 
 dispatch_queue_t dispatch_queue_create(const char *label, void *attributes) {
-    (void)attributes;
     dispatch_queue_t queue = calloc(1, sizeof *queue);
+    queue->pools = attributes != NULL;
     pthread_mutex_init(&queue->lock, NULL);
     pthread_cond_init(&queue->changed, NULL);
     queue->last = &queue->first;

@@ -50,7 +50,9 @@
     VZState *mine = own;
     if (mine) {
         if (mine->run) killChild(mine->run->child);
-        for (VZDevice *device in [[self at:@"devices"] allValues]) [device cut];
+        @autoreleasepool {
+            for (VZDevice *device in [[self at:@"devices"] allValues]) [device cut];
+        }
         [mine->run release];
         [mine->configuration release];
         dispatch_release(mine->queue);

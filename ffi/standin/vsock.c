@@ -171,7 +171,9 @@ static void pass(struct vsock *vsock, struct connection *connection) {
     if (connection->waiting == 0 && connection->shutThere & VIRTIO_VSOCK_SHUTDOWN_SEND) {
         shutdown(connection->end, SHUT_WR);
     }
-    if (connection->passed - connection->told > ROOM / 2) postTo(vsock, connection, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0);
+    // A guest whose end is gone would answer with a reset.
+    int cares = (connection->shutThere & 3) != 3;
+    if (cares && connection->passed - connection->told > ROOM / 2) postTo(vsock, connection, VIRTIO_VSOCK_OP_CREDIT_UPDATE, 0);
 }
 
 static uint32_t credit(struct connection *connection) {
@@ -180,7 +182,8 @@ static uint32_t credit(struct connection *connection) {
 }
 
 static int wantsToRead(struct connection *connection) {
-    return connection->state == OPEN && !(connection->shutHere & VIRTIO_VSOCK_SHUTDOWN_SEND) && credit(connection) > 0;
+    int done = connection->shutHere & VIRTIO_VSOCK_SHUTDOWN_SEND || connection->shutThere & VIRTIO_VSOCK_SHUTDOWN_RCV;
+    return connection->state == OPEN && !done && credit(connection) > 0;
 }
 
 // From our end to the guest, as long as there is something, room for it, and a buffer.
@@ -267,7 +270,10 @@ static void take(struct vsock *vsock, struct chain *chain) {
     case VIRTIO_VSOCK_OP_RESPONSE:
         if (connection->state == CONNECTING) accepted(connection);
         break;
-    case VIRTIO_VSOCK_OP_RST: finish(vsock, connection, ECONNRESET); break;
+    case VIRTIO_VSOCK_OP_RST:
+        connection->shutThere = 3; // what it has sent before is still passed on
+        if (connection->waiting == 0) finish(vsock, connection, ECONNRESET);
+        break;
     case VIRTIO_VSOCK_OP_SHUTDOWN:
         connection->shutThere |= (int)header.flags;
         pass(vsock, connection);

@@ -84,7 +84,7 @@ Deno.test("what does not compile cleanly is no library", async () => {
   const folder = await Deno.makeTempDir({ prefix: "ctr-library-" });
   try {
     await copySource(folder);
-    const source = join(folder, "ffi/descriptors.c");
+    const source = join(folder, "ffi/plain.c");
     await Deno.writeTextFile(source, await Deno.readTextFile(source) + "static int idle;\n");
     for (const what of ["darwin-clang", "standin"]) {
       await assert.rejects(output(join(folder, "ffi/build"), what), /unused variable 'idle'/);

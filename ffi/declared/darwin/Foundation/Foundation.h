@@ -64,7 +64,6 @@ typedef struct {
 
 @interface NSArray : NSObject <NSFastEnumeration>
 + (instancetype)array;
-+ (instancetype)arrayWithObject:(id)object;
 + (instancetype)arrayWithObjects:(const id[])objects count:(NSUInteger)count;
 - (NSUInteger)count;
 - (id)objectAtIndex:(NSUInteger)index;
@@ -79,7 +78,7 @@ typedef struct {
 
 @interface NSDictionary : NSObject <NSFastEnumeration>
 + (instancetype)dictionary;
-+ (instancetype)dictionaryWithObject:(id)object forKey:(id)key;
++ (instancetype)dictionaryWithDictionary:(NSDictionary *)other;
 + (instancetype)dictionaryWithObjects:(const id[])objects forKeys:(const id[])keys count:(NSUInteger)count;
 - (NSArray *)allKeys;
 - (id)objectForKey:(id)key;

@@ -1,11 +1,15 @@
-// Descriptors that JavaScript cannot make or hand on: see ctrvz.h.
+// What needs no Objective-C: descriptors that JavaScript cannot make or hand on, the socket of the events, the log.
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <os/log.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "ctrvz.h"
+#include "plain.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
@@ -68,4 +72,52 @@ int32_t ctrvz_drain(int32_t descriptor) {
         else if (errno != EINTR) return -errno;
         if (count == INT32_MAX) return count;
     }
+}
+
+// --- events --------------------------------------------------------------------------------------------------
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int32_t ends[2] = { -1, -1 }; // ours to be read, -1 once it was given away, and to be written
+
+static void openEvents(void) {
+    ctrvz_socketpair(1, ends);
+}
+
+int32_t ctrvz_events(void) {
+    pthread_once(&once, openEvents);
+    if (ends[1] < 0) return -EMFILE;
+    pthread_mutex_lock(&lock);
+    int32_t given = ends[0];
+    ends[0] = -1;
+    pthread_mutex_unlock(&lock);
+    return given < 0 ? -EALREADY : given;
+}
+
+int ctrWriteEvents(const void *bytes, size_t length) {
+    pthread_once(&once, openEvents);
+    for (const char *rest = bytes; length > 0;) {
+        ssize_t sent = send(ends[1], rest, length, MSG_NOSIGNAL);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent <= 0) return 0;
+        rest += sent;
+        length -= (size_t)sent;
+    }
+    return 1;
+}
+
+// --- the rest ------------------------------------------------------------------------------------------------
+
+uint32_t ctrvz_abi(void) {
+    return 1;
+}
+
+void ctrvz_free(void *memory) {
+    free(memory);
+}
+
+void ctrvz_log(uint32_t type, const char *subsystem, const char *category, const char *text) {
+    if (subsystem == NULL || category == NULL || text == NULL) return;
+    os_log_t log = os_log_create(subsystem, category);
+    os_log_with_type(log, (os_log_type_t)type, "%{public}s", text);
 }
