@@ -47,6 +47,9 @@ func planRoot(p *plan.Plan, root string, request *guestpb.StartContainerRequest)
 	if privileged {
 		readonly = 0
 	}
+	if request.NoNetwork { // the one that is there shows the guest's devices
+		planMount(p, "sysfs", "sys", "sysfs", quiet|readonly)
+	}
 	planMount(p, "cgroup", "sys/fs/cgroup", "cgroup2", quiet|unix.MS_RELATIME|readonly)
 	p.Step("root file system")
 	dot := p.String(".").Arg()

@@ -53,7 +53,7 @@ export async function build(parts: BuildParts, request: BuildRequest): Promise<v
       buildId: id,
       request,
       runner: options.runner,
-      onNotice: (text) => reporter.notice(text),
+      onNotice: (text, over) => reporter.notice(text, over),
     });
     let mustRun = false;
     const images = new BaseImages({

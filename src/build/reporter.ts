@@ -49,8 +49,10 @@ export class Reporter {
   }
 
   /** Something of the builder's own that takes long. */
-  notice(text: string): void {
-    this.step({ id: `notice ${++this.#notices}`, title: text }, false).end();
+  /** Something that takes long and is no step of the Dockerfile. @param over Whoever needs it meets its failure. */
+  notice(text: string, over: Promise<unknown>): void {
+    const step = this.step({ id: `notice ${++this.#notices}`, title: text }, false);
+    over.then(() => step.end(), (error) => step.end(error));
   }
 
   warn(message: string): void {

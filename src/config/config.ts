@@ -28,6 +28,11 @@ const Schema = z.strictObject({
     cpus: z.int().min(1).max(256).optional(),
     /** Memory of a builder, as "4g". */
     memory: size.optional(),
+    /**
+     * How programs of other architectures are run: "user" emulates them one by one, "system" a whole VM, "auto"
+     * takes what is faster here.
+     */
+    emulation: z.enum(["auto", "user", "system"]).optional(),
   }).default({}),
   engine: z.strictObject({
     /** How long the engine stays without work, as "30s". */

@@ -155,7 +155,16 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     images,
     log,
     runner: () =>
-      openStepRunner({ home, hypervisor, connect, networks, log, defaults: builderDefaults }),
+      openStepRunner({
+        home,
+        hypervisor,
+        connect,
+        networks,
+        log,
+        defaults: builderDefaults,
+        emulation: config.build.emulation,
+        onChange: () => idle.touch(),
+      }),
   });
   const containers: Containers = new Containers({
     home,

@@ -75,9 +75,10 @@ Deno.test({ name: "steps in a VM", ignore: REGISTRY === "" }, async (t) => {
   });
 
   await t.step("without a network it has a loopback alone", async () => {
-    const look = "ip -o addr | grep -c inet; ip route | wc -l; wc -c < /etc/resolv.conf";
+    const look = "ip -o addr | grep -c inet; ip route | wc -l; wc -c < /etc/resolv.conf; " +
+      "ls /sys/class/net";
     const none = await home.run(session, base, look, { network: "none" });
-    assert.equal(none.stdout, "2\n0\n0\n");
+    assert.equal(none.stdout, "2\n0\n0\nlo\n");
     const usual = await home.run(session, base, "ip route | grep -c default; cat /etc/hosts", {
       addHosts: [{ address: "host-gateway", names: ["gate"] }, {
         address: "10.1.1.1",

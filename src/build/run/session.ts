@@ -158,7 +158,8 @@ export class Session implements StepSession {
     try {
       const { emulator } = route;
       if (lease.fresh) {
-        this.#options.onNotice?.(`booting a VM for linux/${platform.architecture}`);
+        const what = `booting a VM for linux/${platform.architecture}`;
+        this.#options.onNotice?.(what, lease.vm.running);
       }
       if (emulator) await lease.vm.emulate(emulator);
       return lease;

@@ -157,8 +157,8 @@ export interface SessionOptions {
     readonly search: readonly string[];
     readonly options: readonly string[];
   } | undefined;
-  /** Told what takes long, and once: `booting a VM for linux/arm64`. */
-  readonly onNotice?: ((text: string) => void) | undefined;
+  /** Told what takes long, and until when: `booting a VM for linux/arm64`. */
+  readonly onNotice?: ((text: string, over: Promise<unknown>) => void) | undefined;
 }
 
 /** The steps of one build on one platform. Boots a VM when the first is run, or before by `prepare()`. */

@@ -7,7 +7,7 @@ export interface SessionsOptions {
   readonly buildId: string;
   readonly request: BuildRequest;
   readonly runner: () => StepRunner;
-  readonly onNotice: (text: string) => void;
+  readonly onNotice: (text: string, over: Promise<unknown>) => void;
 }
 
 export class Sessions implements AsyncDisposable {
