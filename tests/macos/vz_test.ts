@@ -159,6 +159,51 @@ async function echo(stream: Duplex, text: string): Promise<string> {
   return got;
 }
 
+Deno.test("ctr doctor --selftest walks through what only a Mac can show", async (t) => {
+  const library = await standIn();
+  if (!library.startsWith("/")) return console.log(`skipped: ${library}`);
+  const home = await Deno.makeTempDir({ prefix: "ctr-selftest-" });
+  const selftest = async (...flags: string[]) => {
+    const main = new URL("../../main.ts", import.meta.url).pathname;
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "-A",
+        "--quiet",
+        "--no-check",
+        "--unstable-vsock",
+        main,
+        "doctor",
+        "--selftest",
+        ...flags,
+      ],
+      env: {
+        CTR_HOME: home,
+        CTR_HYPERVISOR: "vz",
+        CTR_VZ_LIBRARY: library,
+        CTR_KEYCHAIN: "on",
+        CTRVZ_STANDIN_KEYCHAIN: `${home}/keychain`,
+        CTRVZ_STANDIN_VSOCK: "serial", // what is saved cannot have another
+      },
+    }).output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: decode(stdout), stderr: decode(stderr) };
+  };
+  await t.step("and judges each", async () => {
+    const { code, stdout, stderr } = await selftest("--format", "json");
+    const results: { name: string; result: string; fact: string }[] = JSON.parse(stdout);
+    const failed = results.filter(({ result }) => result === "FAILED");
+    assert.deepEqual([code, failed], [0, []], stderr);
+    const ok = results.filter(({ result }) => result === "ok").map(({ name }) => name);
+    for (const name of ["keychain", "boot", "adoption", "save and restore", "panic", "end"]) {
+      assert.ok(ok.includes(name), name);
+    }
+    const skipped = results.find(({ name }) => name === "network");
+    assert.deepEqual(skipped?.result, "skipped");
+  });
+  await Deno.remove(home, { recursive: true });
+});
+
 /** The suites that QEMU's driver passes, through the shim's source. */
 const registry = Deno.env.get("CTR_TEST_REGISTRY");
 const name = "ctr run passes its suite on this driver";
