@@ -24,6 +24,8 @@ import type { ResolvedImage, ResolveOptions } from "./types.ts";
  * @throws {CtrError} `not-found`; `conflict` for digits that several images begin with.
  */
 export function findImage(store: Store, text: string, action = "use"): NamedImage {
+  const whole = /^[0-9a-f]{64}$/.test(text) ? findByDigest(store, text) : undefined;
+  if (whole) return whole; // such digits alone are no reference
   const reference = store.parse(text);
   const image = store.records.find(formatReference(reference)) ?? findByDigest(store, text);
   if (image) return image;
@@ -51,7 +53,7 @@ export async function resolveForRun(
   options: ResolveOptions,
 ): Promise<ResolvedImage> {
   const image = findImage(store, text);
-  const shown = store.familiar(store.parse(text));
+  const shown = store.familiar(store.parse(image.reference));
   return await withAction(`cannot use "${shown}"`, store.paths.home, async () => {
     const manifest = await imageFor(store, image.descriptor, wanted, shown);
     return await withDisks(store, image.reference, image.descriptor, manifest, options);

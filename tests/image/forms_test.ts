@@ -30,6 +30,19 @@ async function load(images: Images, image: SampleImage, name: string): Promise<v
   await images.load({ kind: "directory", path: folder.path });
 }
 
+Deno.test("an image is found by its digest, and by how that begins", async () => {
+  await using home = await testHome();
+  const images = await home.images();
+  await load(images, INDEX, "app:1");
+  const { descriptor: { digest } } = (await images.find("app:1"))!;
+  for (const text of [digest, digest.slice(7), digest.slice(0, 19), digest.slice(7, 19)]) {
+    assert.equal((await images.inspect(text)).configuration.name, "docker.io/library/app:1", text);
+  }
+  for (const text of [digest.slice(7, 18), `sha256:${"0".repeat(64)}`]) {
+    await assert.rejects(images.inspect(text), { code: "not-found" }, text);
+  }
+});
+
 const TOOLS = { tools: ["skopeo", "docker-registry"] };
 
 testWith(TOOLS, "convert() changes the form and nothing else", async (t) => {
