@@ -173,7 +173,7 @@ func (g *Gateway) DialGuest(ctx context.Context, network string, to netip.AddrPo
 	case "tcp":
 		return dialTCP(ctx, g.stack, address, protocol)
 	case "udp":
-		return gonet.DialUDP(g.stack, nil, &address, protocol)
+		return dialUDP(g.stack, address, protocol)
 	}
 	return nil, errors.New("neither tcp nor udp")
 }

@@ -326,3 +326,20 @@ func socketPair(t *testing.T) (net.Conn, net.Conn) {
 	}
 	return conns[0], conns[1]
 }
+
+func TestADatagramThatNobodyTakesIsToldOf(t *testing.T) {
+	w := newWorld(t)
+	conn, err := w.DialGuest(context.Background(), "udp", netip.AddrPortFrom(guest4, 91))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.Write([]byte("is anybody there?")); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_, err = conn.Read(make([]byte, 10))
+	if timed, ok := errors.AsType[net.Error](err); err == nil || (ok && timed.Timeout()) {
+		t.Errorf("it was told %v", err)
+	}
+}
