@@ -210,6 +210,10 @@ function commandOf(
 
 function checkAllowed({ job }: StageContext, instruction: Instruction<"RUN">): void {
   const { allow, network } = job.request;
+  if (instruction.devices.length > 0) {
+    const fact = "it asks for a device, and a build's VM has none to give";
+    throw new CtrError("unsupported", `cannot run "${shown(instruction)}": ${fact}`);
+  }
   const wanted = [
     ...instruction.security === "insecure" ? ["security.insecure" as const] : [],
     ...instruction.network === "host" && network !== "host" ? ["network.host" as const] : [],
