@@ -3,6 +3,7 @@ package netserve
 import (
 	"bufio"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,6 +29,30 @@ func listens(port uint16, udp bool) bool {
 	return false
 }
 
+// ListeningPorts are the TCP ports at which somebody of the guest listens, in order.
+func ListeningPorts() []uint32 {
+	found := map[uint32]bool{}
+	for _, table := range [...]string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		file, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		eachPort(bufio.NewScanner(file), listen, func(port uint16) bool {
+			found[uint32(port)] = port != loopbackPort
+			return true
+		})
+		_ = file.Close()
+	}
+	var ports []uint32
+	for port, others := range found {
+		if others {
+			ports = append(ports, port)
+		}
+	}
+	slices.Sort(ports)
+	return ports
+}
+
 func listensIn(table string, port uint16, state string) bool {
 	file, err := os.Open(table)
 	if err != nil {
@@ -37,17 +62,24 @@ func listensIn(table string, port uint16, state string) bool {
 	return inTable(bufio.NewScanner(file), port, state)
 }
 
-// inTable reads lines such as "0: 0100007F:0050 00000000:0000 0A ...".
-func inTable(lines *bufio.Scanner, port uint16, state string) bool {
+func inTable(lines *bufio.Scanner, port uint16, state string) (found bool) {
+	eachPort(lines, state, func(each uint16) bool {
+		found = each == port
+		return !found
+	})
+	return found
+}
+
+// eachPort reads lines such as "0: 0100007F:0050 00000000:0000 0A ...", until take has enough.
+func eachPort(lines *bufio.Scanner, state string, take func(port uint16) bool) {
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 4 || fields[3] != state {
 			continue
 		}
 		_, text, _ := strings.Cut(fields[1], ":")
-		if number, err := strconv.ParseUint(text, 16, 16); err == nil && uint16(number) == port {
-			return true
+		if number, err := strconv.ParseUint(text, 16, 16); err == nil && !take(uint16(number)) {
+			return
 		}
 	}
-	return false
 }

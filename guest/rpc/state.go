@@ -4,6 +4,7 @@ import (
 	"ctr/guest/files"
 	"ctr/guest/gen/guestpb"
 	"ctr/guest/netcfg"
+	"ctr/guest/netserve"
 	"ctr/guest/wire"
 )
 
@@ -50,9 +51,13 @@ func (s *Server) containerState(r *guestpb.ContainerStateRequest) (wire.Message,
 	if c == nil {
 		return &guestpb.ContainerStateReply{}, nil
 	}
-	return &guestpb.ContainerStateReply{
+	reply := &guestpb.ContainerStateReply{
 		Exists: true, Frozen: c.Frozen(), Listeners: s.listeners.ofContainer(c.ID),
-	}, nil
+	}
+	if r.Ports {
+		reply.TcpPorts = netserve.ListeningPorts()
+	}
+	return reply, nil
 }
 
 func (s *Server) top(r *guestpb.TopRequest) (wire.Message, error) {

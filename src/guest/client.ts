@@ -330,8 +330,9 @@ export class GuestClient {
     await this.#call(Guest.method.update, "set limits", request);
   }
 
-  async containerState(containerId: string): Promise<GuestContainerState> {
-    const request = { containerId };
+  /** @param ports Ask for those that somebody listens at. */
+  async containerState(containerId: string, ports = false): Promise<GuestContainerState> {
+    const request = { containerId, ports };
     return containerStateOf(await this.#call(Guest.method.containerState, "look at it", request));
   }
 

@@ -61,12 +61,15 @@ function path(value: string): string {
   return value;
 }
 
+const MAX_PORT = 65_535;
+
 export function containerStateOf(state: ContainerStateReply): GuestContainerState {
   if (state.listeners.length > MAX_LISTENERS) throw bad("the number of listeners");
   return {
     exists: state.exists,
     frozen: state.frozen,
     listeners: state.listeners.map((each) => name(each, "an ID")),
+    tcpPorts: state.tcpPorts.slice(0, MAX_PORT).filter((port) => port > 0 && port <= MAX_PORT),
   };
 }
 

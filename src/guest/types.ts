@@ -134,6 +134,8 @@ export interface GuestContainerState {
   /** Its processes. */
   readonly frozen: boolean;
   readonly listeners: readonly string[];
+  /** TCP ports at which somebody in the guest listens; empty if they were not asked for. */
+  readonly tcpPorts: readonly number[];
 }
 
 export interface TopProcess {

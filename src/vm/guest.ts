@@ -72,7 +72,7 @@ export interface Guest {
   freeze(containerId: string, scope: FreezeScope): Promise<void>;
   thaw(containerId: string, scope: FreezeScope): Promise<void>;
   update(containerId: string, limits: LimitsSpec): Promise<void>;
-  containerState(containerId: string): Promise<GuestContainerState>;
+  containerState(containerId: string, ports?: boolean): Promise<GuestContainerState>;
   top(containerId: string): Promise<readonly TopProcess[]>;
   fileEvents(containerId: string, destination: string, events: readonly FileEvent[]): Promise<void>;
   stats(containerId: string): Promise<GuestStats>;

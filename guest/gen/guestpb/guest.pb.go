@@ -2115,12 +2115,16 @@ func (m *UpdateRequest) Decode(data []byte) error {
 
 type ContainerStateRequest struct {
 	ContainerId string
+	Ports       bool
 }
 
 // Append appends the encoded message to b.
 func (m *ContainerStateRequest) Append(b []byte) []byte {
 	if m.ContainerId != "" {
 		b = wire.AppendString(b, 1, m.ContainerId)
+	}
+	if m.Ports {
+		b = wire.AppendVarint(b, 2, 1)
 	}
 	return b
 }
@@ -2132,6 +2136,8 @@ func (m *ContainerStateRequest) Decode(data []byte) error {
 		switch r.Number {
 		case 1:
 			m.ContainerId = r.String()
+		case 2:
+			m.Ports = r.Varint() != 0
 		default:
 			r.Skip()
 		}
@@ -2143,6 +2149,7 @@ type ContainerStateReply struct {
 	Frozen    bool
 	Exists    bool
 	Listeners []string
+	TcpPorts  []uint32
 }
 
 // Append appends the encoded message to b.
@@ -2155,6 +2162,9 @@ func (m *ContainerStateReply) Append(b []byte) []byte {
 	}
 	for _, v := range m.Listeners {
 		b = wire.AppendString(b, 3, v)
+	}
+	for _, v := range m.TcpPorts {
+		b = wire.AppendVarint(b, 4, uint64(v))
 	}
 	return b
 }
@@ -2170,6 +2180,8 @@ func (m *ContainerStateReply) Decode(data []byte) error {
 			m.Exists = r.Varint() != 0
 		case 3:
 			m.Listeners = append(m.Listeners, r.String())
+		case 4:
+			r.Packed(func(v uint64) { m.TcpPorts = append(m.TcpPorts, uint32(v)) })
 		default:
 			r.Skip()
 		}
