@@ -149,3 +149,26 @@ export type RemovedMachine = z.output<typeof RemovedMachine>;
 
 export const MachineCopyRequest = z.strictObject({ target: machineName });
 export const MachineResizeRequest = z.strictObject({ sizeInBytes: z.int().positive() });
+
+/** Letters and digits, dots, dashes: part of a file's name. */
+export const snapshotName = z.string().regex(
+  /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/,
+  "a snapshot's name has 1 to 63 letters, digits, dots, dashes and underscores, a letter or digit first",
+);
+export const MachineSnapshot = z.strictObject({
+  name: z.string(),
+  createdAt: z.string(),
+  /** What the host has given it; shared blocks count. */
+  sizeInBytes: z.int(),
+});
+export type MachineSnapshot = z.output<typeof MachineSnapshot>;
+export const SnapshotRequest = z.strictObject({ name: snapshotName });
+
+/** A port of a machine that the host shows by itself, or the reason why it does not. */
+export const MachinePort = z.strictObject({
+  port: z.int(),
+  /** Addresses and port of the host. */
+  host: z.string().optional(),
+  reason: z.string().optional(),
+});
+export type MachinePort = z.output<typeof MachinePort>;

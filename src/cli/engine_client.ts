@@ -30,6 +30,12 @@ export class EngineClient {
     return await this.#json({ method: "POST", path, ...json(body) }, options);
   }
 
+  /** Sends an archive; the answer may take as long as it likes. */
+  async postArchive(path: string, body: ReadableStream<Uint8Array>): Promise<unknown> {
+    const headers = { "content-type": "application/x-tar" };
+    return await this.#json({ method: "POST", path, headers, body }, {});
+  }
+
   async delete(path: string): Promise<unknown> {
     return await this.#json({ method: "DELETE", path }, {});
   }

@@ -28,6 +28,11 @@ export function machineCommand(app: App): Command {
     .addCommand(sshConfigCommand(app))
     .addCommand(sshProxyCommand(app), { hidden: true })
     .addCommand(cloneCommand(app))
+    .addCommand(snapshotCommand(app))
+    .addCommand(restoreCommand(app))
+    .addCommand(exportCommand(app))
+    .addCommand(importCommand(app))
+    .addCommand(portsCommand(app))
     .addCommand(renameCommand(app))
     .addCommand(removeCommand(app));
 }
@@ -205,10 +210,63 @@ function sshProxyCommand(app: App): Command {
 
 function cloneCommand(app: App): Command {
   return new Command("clone")
-    .summary("Make a second machine with all that is on the disk of a stopped one")
+    .summary("Make a second machine with all that is on the disk of another one")
     .argument("<machine>", "its name")
     .argument("<new-name>", "name of the second one")
     .action(async (name: string, target: string) => (await actions()).clone(app, name, target));
+}
+
+function snapshotCommand(app: App): Command {
+  return new Command("snapshot")
+    .summary("Keep what is on a machine's disk now, under a name")
+    .argument("<machine>", "its name; it may run")
+    .argument("[snapshot]", "name of the snapshot; default: the time")
+    .option("--list", "list the machine's snapshots")
+    .option("--rm", "remove the snapshot")
+    .addOption(formatOption())
+    .action(async (name: string, snapshot: string | undefined, flags: object) =>
+      (await actions()).snapshot(app, name, snapshot, flags as never)
+    );
+}
+
+function restoreCommand(app: App): Command {
+  return new Command("restore")
+    .summary("Put the disk of a stopped machine back to what a snapshot kept")
+    .argument("<machine>", "its name")
+    .argument("<snapshot>", "name of the snapshot")
+    .action(async (name: string, snapshot: string) =>
+      (await actions()).restore(app, name, snapshot)
+    );
+}
+
+function exportCommand(app: App): Command {
+  return new Command("export")
+    .summary("Write a machine to one file")
+    .argument("<machine>", "its name; it may run")
+    .option("-o, --output <path>", "the file, instead of standard output")
+    .action(async (name: string, flags: object) =>
+      (await actions()).exportMachine(app, name, flags)
+    );
+}
+
+function importCommand(app: App): Command {
+  return new Command("import")
+    .summary("Make a machine of such a file")
+    .argument("[file]", "path, or - for standard input", "-")
+    .option("-n, --name <name>", "default: the name that it had")
+    .action(async (file: string, flags: object) =>
+      (await actions()).importMachine(app, file, flags)
+    );
+}
+
+function portsCommand(app: App): Command {
+  return new Command("ports")
+    .summary("List the ports of a machine that are shown on this host by themselves")
+    .argument("[machine]", "its name; default: the default one")
+    .addOption(formatOption())
+    .action(async (name: string | undefined, flags: object) =>
+      (await actions()).ports(app, name, flags as never)
+    );
 }
 
 function renameCommand(app: App): Command {

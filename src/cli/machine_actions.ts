@@ -1,14 +1,24 @@
 import { z } from "zod";
-import { Machine, RemovedMachine, SetMachineReply, type SetMachineRequest } from "../api/mod.ts";
+import {
+  Machine,
+  MachinePort,
+  MachineSnapshot,
+  RemovedMachine,
+  SetMachineReply,
+  type SetMachineRequest,
+} from "../api/mod.ts";
 import { CtrError, formatSize, isCtrError } from "../core/mod.ts";
 import type { App } from "./app.ts";
 import { usage } from "./errors.ts";
+import { fetchArchive } from "./export_action.ts";
+import { hostUser } from "./host_user.ts";
 import { printInspected } from "./inspected.ts";
 import { type Format, printList } from "./list.ts";
 import { machineFields } from "./machine_fields.ts";
 import { memory } from "./machine_create_action.ts";
 import { machinePath } from "./machine_paths.ts";
 import { parseAnswer } from "./parse_answer.ts";
+import { sendArchive } from "./send_archive.ts";
 import { count, seconds } from "./settings.ts";
 import { eachTarget } from "./targets.ts";
 
@@ -220,4 +230,78 @@ async function purge(app: App, image: string): Promise<void> {
     if (!isCtrError(error)) throw error;
     app.stderr.line(`note: the image ${image} stays: ${error.message}`);
   }
+}
+
+/** Prints the name of the snapshot. */
+export async function snapshot(
+  app: App,
+  name: string,
+  given: string | undefined,
+  flags: { readonly list?: boolean; readonly rm?: boolean; readonly format: Format },
+): Promise<void> {
+  const engine = await app.engine();
+  const path = machinePath(name, "snapshots");
+  if (flags.list) {
+    const found = parseAnswer(z.array(MachineSnapshot), await engine.get(path));
+    return await printList(app, found, {
+      format: flags.format,
+      header: ["SNAPSHOT", "CREATED", "SIZE"],
+      row: (each) => [each.name, each.createdAt, formatSize(each.sizeInBytes)],
+      id: (each) => each.name,
+      fields: (each) => ({ ...each }),
+    });
+  }
+  if (flags.rm && given === undefined) throw usage("want the name of the snapshot to remove");
+  const wanted = given ?? new Date().toISOString().replaceAll(/[:.]/g, "-").slice(0, 19);
+  if (flags.rm) await engine.delete(`${path}/${encodeURIComponent(wanted)}`);
+  else await engine.post(path, { name: wanted }, NO_DEADLINE);
+  app.stdout.line(wanted);
+}
+
+export async function restore(app: App, name: string, wanted: string): Promise<void> {
+  const engine = await app.engine();
+  await engine.post(machinePath(name, "restore"), { name: wanted }, NO_DEADLINE);
+  app.stdout.line(name);
+}
+
+export async function exportMachine(
+  app: App,
+  name: string,
+  flags: { readonly output?: string },
+): Promise<void> {
+  await fetchArchive(app, machinePath(name, "export"), flags.output);
+}
+
+/** Prints the name of the machine that was made. */
+export async function importMachine(
+  app: App,
+  file: string,
+  flags: { readonly name?: string },
+): Promise<void> {
+  const user = await hostUser(app, "none");
+  const query = new URLSearchParams({ user: JSON.stringify(user) });
+  if (flags.name !== undefined) query.set("name", flags.name.toLowerCase());
+  const answer = await sendArchive(
+    app,
+    `/machines/import?${query}`,
+    file,
+    `cannot import "${file}"`,
+  );
+  app.stdout.line(parseAnswer(Machine, answer).id);
+}
+
+export async function ports(
+  app: App,
+  name: string | undefined,
+  flags: { readonly format: Format },
+): Promise<void> {
+  const engine = await app.engine();
+  const found = parseAnswer(z.array(MachinePort), await engine.get(machinePath(name, "ports")));
+  await printList(app, found, {
+    format: flags.format,
+    header: ["PORT", "HOST", "NOTE"],
+    row: (each) => [String(each.port), each.host ?? "", each.reason ?? ""],
+    id: (each) => String(each.port),
+    fields: (each) => ({ ...each }),
+  });
 }

@@ -9,6 +9,7 @@ import { printInspected } from "./inspected.ts";
 import { prettyJson } from "./json.ts";
 import { type Format, printList } from "./list.ts";
 import { parseAnswer } from "./parse_answer.ts";
+import { sendArchive } from "./send_archive.ts";
 import { eachTarget } from "./targets.ts";
 import { isAnonymous, volumeFields, volumeFilters } from "./volume_fields.ts";
 
@@ -156,32 +157,9 @@ export async function importVolume(
   archive: string,
   flags: { readonly force?: boolean },
 ): Promise<void> {
-  const file = archive === "-" ? Deno.stdin : await openArchive(name, archive);
-  if (file === Deno.stdin && Deno.stdin.isTerminal()) {
-    throw usage("cannot read an archive from the terminal", "give its path, or redirect a file");
-  }
-  const engine = await app.engine();
-  const response = await engine.stream({
-    method: "POST",
-    path: `${path(name)}/import${flags.force ? "?force=1" : ""}`,
-    headers: { "content-type": "application/x-tar" },
-    body: file.readable,
-  });
-  response.connection.close();
+  const target = `${path(name)}/import${flags.force ? "?force=1" : ""}`;
+  await sendArchive(app, target, archive, `cannot import "${archive}" into volume "${name}"`);
   app.stdout.line(name);
-}
-
-async function openArchive(name: string, archive: string): Promise<Deno.FsFile> {
-  try {
-    return await Deno.open(archive);
-  } catch (error) {
-    const missing = error instanceof Deno.errors.NotFound;
-    const fact = missing ? "there is no such file" : error instanceof Error ? error.message : error;
-    throw new CtrError(
-      missing ? "not-found" : "denied",
-      `cannot import "${archive}" into volume "${name}": ${fact}`,
-    );
-  }
 }
 
 /** Tells of each volume whether it is clean, and what is wrong with it. */

@@ -65,6 +65,8 @@ const Schema = z.strictObject({
     disk: size.optional(),
     /** How the home folder is shared: "rw", "ro" or "none". */
     home_mount: z.enum(["rw", "ro", "none"]).optional(),
+    /** Whether what listens in a machine is shown on the host's localhost. */
+    auto_ports: z.boolean().optional(),
     /** Short names of images, as arch = "archlinux". A tag behind a short name is kept. */
     images: z.record(z.string().regex(/^[a-z0-9-]+$/), z.string().min(1)).optional(),
   }).default({}),

@@ -268,6 +268,13 @@ export class Container {
     return (await runProbe(vm, config, process, timeoutMs, new AbortController().signal))!;
   }
 
+  /** TCP ports at which somebody in it listens; none while it does not run. */
+  async listeningPorts(): Promise<readonly number[]> {
+    const { live } = this.#life;
+    if (!live || live.ended || live.paused) return [];
+    return (await live.vm.guest.containerState(this.#life.id, true)).tcpPorts;
+  }
+
   /** Changes what holds from its next start on. */
   async reconfigure(change: (config: ContainerConfig) => ContainerConfig): Promise<void> {
     await this.#life.mutex.run(() =>

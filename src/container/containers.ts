@@ -10,7 +10,7 @@ import { containerEvent } from "./container_events.ts";
 import { containersFolder, type Context, foldersOf, removeFolder } from "./context.ts";
 import { Gate } from "./gate.ts";
 import { discardAnonymous } from "./erase.ts";
-import { mergeConfig } from "./merge.ts";
+import { type ImageFacts, mergeConfig } from "./merge.ts";
 import { resolveMounts } from "./mounts/resolve.ts";
 import { newId, newName, resolveRef } from "./names.ts";
 import { type MakeDisk, makeRootDisk } from "./root_disk.ts";
@@ -39,23 +39,20 @@ export class Containers {
    * @throws {CtrError} `not-found` if the image is not in the store, `exists` if the name is taken.
    */
   create(request: CreateRequest, makeDisk?: MakeDisk): Promise<CreateReply> {
-    return this.#named(request.name, (identity) => this.#create(request, identity, makeDisk));
+    return this.#named(request.name, async (identity) => {
+      const platform = request.platform ? parsePlatform(request.platform) : undefined;
+      const image = await this.#context.images.resolveForRun(request.image, platform);
+      return await this.#create(request, identity, image, makeDisk);
+    });
   }
 
-  /** Makes a container as another one was made, with a disk of its own. @throws {CtrError} `exists`. */
-  createAs(
-    config: Omit<ContainerConfig, "id" | "name" | "createdAt">,
-    name: string,
-    makeDisk: MakeDisk,
-  ): Promise<CreateReply> {
-    return this.#named(name, async (identity) => {
-      const createdAt = new Date().toISOString();
-      await this.#insert(
-        { ...config, ...identity, createdAt },
-        (path) => makeRootDisk(path, [], makeDisk),
-      );
-      return { ...identity, warnings: [] };
-    });
+  /** Makes one with a disk of its own, of an image that need not be in the store. @throws {CtrError} `exists`. */
+  createOf(request: CreateRequest, image: ImageFacts, makeDisk: MakeDisk): Promise<CreateReply> {
+    const facts = { ...image, layerDisks: [] };
+    return this.#named(
+      request.name,
+      (identity) => this.#create(request, identity, facts, makeDisk),
+    );
   }
 
   async #named(
@@ -86,10 +83,9 @@ export class Containers {
   async #create(
     request: CreateRequest,
     identity: { readonly id: string; readonly name: string },
+    image: ImageFacts & Pick<ResolvedImage, "layerDisks">,
     makeDisk: MakeDisk | undefined,
   ): Promise<CreateReply> {
-    const platform = request.platform ? parsePlatform(request.platform) : undefined;
-    const image = await this.#context.images.resolveForRun(request.image, platform);
     const defaults = await this.#context.defaults();
     const merged = mergeConfig(request, image, identity, defaults, { ownDisk: Boolean(makeDisk) });
     for (const { name } of merged.networks) this.#context.networks.get(name); // known before it starts
@@ -121,7 +117,7 @@ export class Containers {
 
   #mounts(
     request: CreateRequest,
-    image: ResolvedImage,
+    image: ImageFacts,
     identity: { readonly id: string; readonly name: string },
   ): Promise<readonly MountConfig[]> {
     const imageVolumes = Object.keys(image.config.config?.Volumes ?? {});

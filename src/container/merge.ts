@@ -24,7 +24,8 @@ export interface Defaults {
   readonly memoryBytes: number;
 }
 
-type ImageFacts = Pick<
+/** What of an image counts for a container of it. */
+export type ImageFacts = Pick<
   ResolvedImage,
   "reference" | "descriptor" | "manifestDigest" | "platform" | "config" | "privilegedFiles"
 >;

@@ -17,6 +17,7 @@ export { findContainerProblems } from "./problems.ts";
 export type { ContainerProblem } from "./problems.ts";
 export { moment, pruneContainers } from "./prune.ts";
 export { networkReferences } from "./networking/network_references.ts";
+export type { ImageFacts } from "./merge.ts";
 export { ContainerRecords } from "./records.ts";
 export { StatsSampler } from "./stats.ts";
 export { volumeReferences } from "./volume_references.ts";

@@ -1,5 +1,6 @@
+import type { MountSpec } from "../api/mod.ts";
 import { CtrError } from "../core/mod.ts";
-import type { Container, Containers } from "../container/mod.ts";
+import type { Container, Containers, ImageFacts } from "../container/mod.ts";
 import type { ContainerChange, MachineContainer, MachineContainers } from "../machine/mod.ts";
 
 const S_IFMT = 0o170000;
@@ -9,15 +10,20 @@ const S_IFDIR = 0o040000;
 export function machineContainers(containers: Containers): MachineContainers {
   return {
     create: (request, makeDisk) => containers.create(request, makeDisk),
-    createLike: (id, name, hostname, makeDisk) => {
-      const { id: _, name: __, createdAt: ___, ...config } = containers.get(id).record.config;
-      // An address and a MAC address are one machine's, and the aliases are its name.
-      const networks = config.networks.map(({ name, mtu }) => ({
-        name,
-        aliases: [hostname],
-        ...(mtu !== undefined && { mtu }),
-      }));
-      return containers.createAs({ ...config, hostname, networks }, name, makeDisk);
+    createOf: (request, { reference, digest, platform, env }, makeDisk) => {
+      const image = {
+        reference,
+        descriptor: { mediaType: "", digest: digest as never, size: 0 },
+        manifestDigest: digest as never, // of an image that may not be here; nothing looks it up
+        platform,
+        config: {
+          ...platform,
+          rootfs: { type: "layers", diff_ids: [] },
+          config: { Env: [...env] },
+        },
+        privilegedFiles: undefined,
+      };
+      return containers.createOf(request, image as unknown as ImageFacts, makeDisk);
     },
     get: (id) => machineContainer(containers, containers.get(id)),
     withOwnDisk: () =>
@@ -32,6 +38,25 @@ function machineContainer(containers: Containers, container: Container): Machine
       return container.state;
     },
     diskPath: container.folders.upper,
+    folder: container.folders.root,
+    get facts() {
+      const { image, platform, cpus, memoryBytes, process, mounts, networks } =
+        container.record.config;
+      const { reference, digest } = image;
+      const { env, args } = process;
+      return {
+        image: { reference, digest },
+        platform,
+        cpus,
+        memoryBytes,
+        env,
+        args,
+        mounts: mounts.map(mountSpec),
+        networks: networks.map(({ name }) => name),
+      };
+    },
+    listeningPorts: () => container.listeningPorts(),
+    withDisk: (doing, work) => container.files.withDisk(doing, work),
     describe: () => container.describe(),
     start: () => container.start(),
     stop: (signal, timeoutMs) => container.stop(signal, timeoutMs),
@@ -81,5 +106,22 @@ function changed(
       hostname,
       networks: config.networks.map((each) => ({ ...each, aliases: [hostname] })),
     }),
+  };
+}
+
+/** What asks for a mount that is there. */
+function mountSpec(mount: Container["record"]["config"]["mounts"][number]): MountSpec {
+  if (mount.type === "bind") return { ...mount, create: false };
+  if (mount.type === "socket") return mount;
+  const { volume, target, readonly, copy, subpath } = mount;
+  return {
+    type: "volume",
+    source: volume,
+    target,
+    readonly,
+    copy,
+    ...(subpath !== undefined && { subpath }),
+    options: {},
+    labels: {},
   };
 }

@@ -35,6 +35,7 @@ import { HostDomains } from "./host_domains.ts";
 import { Idle } from "./idle.ts";
 import { imageRoutes } from "./image_routes.ts";
 import { machineContainers } from "./machine_containers.ts";
+import { machinePorts } from "./machine_ports.ts";
 import { machineRoutes } from "./machine_routes.ts";
 import { listen } from "./server.ts";
 import { openEventState, openState } from "./state.ts";
@@ -112,9 +113,8 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     home,
     db,
     log,
-    usedManifests: () => [...records.all()].map(({ config }) => config.image.manifest),
-    users: () =>
-      [...records.all()].map(({ config: { name, image: { manifest } } }) => ({ name, manifest })),
+    usedManifests: () => withLayers(records).map(({ image }) => image.manifest),
+    users: () => withLayers(records).map(({ name, image: { manifest } }) => ({ name, manifest })),
     cached: cachedLayers(db),
     ...(options.environment && { environment: options.environment }),
     ...imageOptions(config),
@@ -189,6 +189,8 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     db,
     log,
     containers: machineContainers(containers),
+    folder: join(home, "machines"),
+    ...(config.machine.auto_ports !== false && { ports: machinePorts(networks) }),
     layers: async (image, platform) =>
       (await images.resolveForRun(image, platform ? parsePlatform(platform) : undefined))
         .layerDisks,
@@ -245,6 +247,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       ...imageRoutes(images, events),
     ],
   });
+  machines.watchPorts();
   log.info("engine began", { pid: Deno.pid, version: CTR_VERSION });
   const clock = new ClockWatch(() => {
     for (const container of containers.active()) container.setTime();
@@ -268,6 +271,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
     await Deno.remove(join(home, ENGINE_SOCKET)).catch(() => {});
     server.close();
     server.closeAllConnections();
+    machines.close();
     await adopting.catch(() => {});
     await builder.stop();
     await containers.release();
@@ -282,6 +286,11 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
   }
 
   return { socket: join(home, ENGINE_SOCKET), ended: ended.promise, stop };
+}
+
+/** A machine has all of its image on a disk of its own. */
+function withLayers(records: ContainerRecords) {
+  return [...records.all()].map(({ config }) => config).filter(({ root }) => root !== "disk");
 }
 
 function networkOptions({ network }: Config) {

@@ -7,19 +7,32 @@ import {
   type HomeMount,
   type HostUser,
   type Machine,
+  machineName,
+  type MachinePort,
+  type MachineSnapshot,
   type RemovedMachine,
   type SetMachineReply,
   type SetMachineRequest,
 } from "../api/mod.ts";
 import { bytesOf, CtrError, type Log } from "../core/mod.ts";
 import { cloneFile } from "../host/mod.ts";
+import { archiveMachine, unarchiveMachine } from "./archive.ts";
+import type { ArchivedConfig } from "./archived_config.ts";
+import { AutoPorts } from "./auto_ports.ts";
 import { describeMachine } from "./describe.ts";
 import { makeDisk } from "./disk.ts";
 import { enter } from "./enter.ts";
 import { findSystemd } from "./find_init.ts";
 import { provision } from "./provision.ts";
 import { MachineRecords } from "./records.ts";
-import type { MachineContainer, MachineContainers, MachineRecord } from "./types.ts";
+import { copyDurably, Snapshots } from "./snapshots.ts";
+import type {
+  MachineConfig,
+  MachineContainer,
+  MachineContainers,
+  MachineRecord,
+  PublishPorts,
+} from "./types.ts";
 
 export interface MachinesOptions {
   readonly db: DatabaseSync;
@@ -27,6 +40,10 @@ export interface MachinesOptions {
   readonly containers: MachineContainers;
   /** The disks of an image's layers, bottom first. @throws {CtrError} `not-found`. */
   readonly layers: (image: string, platform: string | undefined) => Promise<readonly string[]>;
+  /** Of its own, for what comes from outside. */
+  readonly folder: string;
+  /** Absent: what listens in a machine is not shown on the host. */
+  readonly ports?: PublishPorts | undefined;
 }
 
 /** By which tools for containers tell a machine. */
@@ -36,6 +53,8 @@ export const MACHINE_LABELS = { "com.apple.container.plugin": "machine" };
 const DISK_BYTES = 128 * 1024 ** 3;
 /** Logging in is no work for a process that listens to nothing else. */
 const STOP_MS = 10_000;
+/** How soon a port that a program opens is there on the host. */
+const LOOK_MS = 1000;
 /** Nobody listens there: `--ssh` says where somebody does. */
 const NO_AGENT = "/nonexistent/ssh-agent";
 
@@ -43,6 +62,8 @@ const NO_AGENT = "/nonexistent/ssh-agent";
 export class Machines {
   readonly #records: MachineRecords;
   readonly #options: MachinesOptions;
+  readonly #ports: AutoPorts | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
   /** Machines that are being made, or made ready, by name: until that is over, well or not. */
   readonly #busy = new Map<string, Promise<void>>();
 
@@ -53,6 +74,7 @@ export class Machines {
     this.#options = options;
     this.#earlier = options.containers.withOwnDisk();
     this.#records = new MachineRecords(options.db);
+    this.#ports = options.ports && new AutoPorts(options.ports, options.log);
   }
 
   /**
@@ -79,7 +101,10 @@ export class Machines {
       const init = await this.#init(request);
       const systemd = init.kind === "systemd" ? init.path : undefined;
       const { id } = await this.#options.containers.create(
-        containerRequest(request, systemd),
+        containerRequest({
+          ...request,
+          mounts: [...homeMounts(request.user, request.homeMount), ...request.mounts],
+        }, systemd),
         (path, layers) => makeDisk(path, layers, request.diskBytes ?? DISK_BYTES),
       );
       this.#records.insert(name, id, {
@@ -204,24 +229,174 @@ export class Machines {
     return await enter(record, this.#container(record.containerId), request);
   }
 
-  /** A second machine with what is on the disk of the first one, which does not run meanwhile. */
+  /** A second machine with what is on the disk of the first one, which may run meanwhile. */
   async clone(name: string, target: string): Promise<Machine> {
     const record = this.#get(name, "clone");
     this.#mustBeFree(target, "clone to");
-    await this.#exclusively(target, async () => {
-      const container = this.#container(record.containerId);
-      await container.whileStopped("clone", async (disk) => {
-        const copy = (path: string) => cloneFile(disk, path);
-        const { id } = await this.#options.containers.createLike(
-          record.containerId,
-          containerName(target),
-          target,
-          copy,
-        );
-        this.#records.insert(target, id, record.config);
-      });
+    const container = this.#container(record.containerId);
+    await container.withDisk(`cannot clone "${name}"`, async (disk) => {
+      const { facts } = container;
+      await this.#add(
+        target,
+        facts,
+        record.config,
+        facts.networks,
+        (path) => copyDurably(disk, path),
+      );
     });
     return await this.describe(target);
+  }
+
+  /** As one file, for `import()`. It may run meanwhile. */
+  async *export(name: string): AsyncGenerator<Uint8Array, void> {
+    const record = this.#get(name, "export");
+    const container = this.#container(record.containerId);
+    const doing = `cannot export "${name}"`;
+    const { user, homeMount, init, found } = record.config;
+    const { image, platform, cpus, memoryBytes, env, args } = container.facts;
+    const config: ArchivedConfig = {
+      ctrMachine: 1,
+      name: record.name,
+      image,
+      platform,
+      cpus,
+      memoryBytes,
+      env: [...env],
+      args: [...args],
+      user,
+      homeMount,
+      init,
+      ...(found && { found }),
+    };
+    // Another name of the disk, or of a copy of it: one that starts meanwhile is not waited for.
+    const folder = await Deno.makeTempDir({
+      dir: container.folder,
+      prefix: "export-",
+      suffix: ".tmp",
+    });
+    try {
+      const disk = `${folder}/copy.ext4`;
+      await container.withDisk(doing, (path) => cloneFile(path, disk));
+      yield* archiveMachine(folder, config, disk);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  }
+
+  /**
+   * Makes a machine of an exported one.
+   *
+   * @param name Absent: the name that it had.
+   * @param user Who it is for now: its account is made at its next start.
+   */
+  async import(
+    name: string | undefined,
+    user: HostUser,
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<Machine> {
+    const { folder } = this.#options;
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+    const temporary = await Deno.makeTempDir({ dir: folder, prefix: "import-", suffix: ".tmp" });
+    try {
+      const disk = `${temporary}/disk.ext4`;
+      const archived = await unarchiveMachine(bytes, disk);
+      const target = machineNameOf(name ?? archived.name);
+      this.#mustBeFree(target, "import");
+      const { homeMount, init } = archived;
+      const facts = { ...archived, mounts: homeMounts(user, homeMount) };
+      const config = { user, homeMount, init };
+      await this.#add(target, facts, config, ["default"], (path) => Deno.rename(disk, path));
+      return await this.describe(target);
+    } finally {
+      await Deno.remove(temporary, { recursive: true });
+    }
+  }
+
+  /** Makes a machine that has a disk already. */
+  #add(
+    name: string,
+    facts: Omit<MachineContainer["facts"], "networks">,
+    config: MachineConfig,
+    networks: readonly string[],
+    makeDisk: (path: string) => Promise<void>,
+  ): Promise<void> {
+    const { image, platform, env, args, cpus, memoryBytes, mounts } = facts;
+    return this.#exclusively(name, async () => {
+      const request = containerRequest({
+        name,
+        image: image.reference,
+        cpus,
+        memoryBytes,
+        mounts: [...mounts],
+        networks: networks.map((network) => ({ name: network, aliases: [name] })),
+      }, config.init === "systemd" ? args[0] : undefined);
+      const { id } = await this.#options.containers.createOf(
+        request,
+        { ...image, platform, env },
+        makeDisk,
+      );
+      this.#records.insert(name, id, config);
+    });
+  }
+
+  async snapshots(name: string): Promise<MachineSnapshot[]> {
+    return await this.#snapshots(this.#get(name, "look at the snapshots of")).list();
+  }
+
+  /** Keeps its disk as it is now. It may run meanwhile. */
+  async snapshot(name: string, snapshot: string): Promise<void> {
+    const record = this.#get(name, "snapshot");
+    const container = this.#container(record.containerId);
+    await container.withDisk(`cannot snapshot "${name}"`, async (disk) => {
+      await this.#snapshots(record).make(name, snapshot, disk);
+    });
+  }
+
+  /** Puts its disk back to what it was. @throws {CtrError} `invalid-state` if it runs. */
+  async restore(name: string, snapshot: string): Promise<void> {
+    const record = this.#get(name, "restore");
+    const container = this.#container(record.containerId);
+    await container.whileStopped("restore", async (disk) => {
+      await this.#snapshots(record).restore(name, snapshot, disk);
+    });
+  }
+
+  async removeSnapshot(name: string, snapshot: string): Promise<void> {
+    await this.#snapshots(this.#get(name, "change")).remove(name, snapshot);
+  }
+
+  #snapshots({ containerId }: MachineRecord): Snapshots {
+    return new Snapshots(this.#container(containerId).folder);
+  }
+
+  /** Ports that the host shows by itself, and those that it has no room for. */
+  async ports(name: string | undefined): Promise<readonly MachinePort[]> {
+    const { containerId } = this.#get(name, "look at the ports of");
+    await this.#ports?.update(containerId, this.#container(containerId));
+    return (this.#ports?.list(containerId) ?? []).map((port) => ({ ...port }));
+  }
+
+  /** Begins to show what machines listen at; ends with `close()`. */
+  watchPorts(): void {
+    if (!this.#ports) return;
+    const look = async () => {
+      for (const { containerId } of this.#records.all()) {
+        const container = this.#container(containerId);
+        if (container.state === "running") await this.#ports?.update(containerId, container);
+        else this.#ports?.forget(containerId);
+      }
+    };
+    let looking = false;
+    this.#watch = setInterval(() => {
+      if (looking) return;
+      looking = true;
+      look().catch((error) => this.#options.log.error("look at ports of machines", { error }))
+        .finally(() => looking = false);
+    }, LOOK_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#watch);
   }
 
   /** Starts it, and makes its account where that has not succeeded yet. Once, however many ask. */
@@ -280,6 +455,15 @@ export class Machines {
   }
 }
 
+function machineNameOf(text: string): string {
+  const parsed = machineName.safeParse(text.toLowerCase());
+  if (parsed.success) return parsed.data;
+  throw new CtrError(
+    "usage",
+    `cannot call a machine "${text}": ${parsed.error.issues[0]?.message}`,
+  );
+}
+
 /** Of the container that a machine is: names resolve by it on every network. */
 function containerName(machine: string): string {
   return `${machine}.machine`;
@@ -291,15 +475,15 @@ function shared(home: string, mode: HomeMount) {
 
 function homeMounts({ home }: HostUser, mode: HomeMount) {
   const mount = shared(home, mode);
-  return mount ? [{ type: "bind" as const, ...mount, target: home }] : [];
+  return mount ? [{ type: "bind" as const, ...mount, target: home, create: false }] : [];
 }
 
 /** @param systemd Its path; absent: nothing of the machine's runs by itself. */
 function containerRequest(
-  request: CreateMachineRequest,
+  request: Pick<CreateMachineRequest, "name" | "image" | "mounts"> & Partial<CreateMachineRequest>,
   systemd: string | undefined,
 ): CreateRequest {
-  const { name, user, homeMount, mounts, networks } = request;
+  const { name, mounts, networks } = request;
   const folders = systemd === undefined ? ["/run"] : ["/run", "/run/lock", "/tmp"];
   return CreateRequest.parse({
     image: request.image,
@@ -322,7 +506,7 @@ function containerRequest(
     pidsLimit: 0,
     labels: MACHINE_LABELS,
     networks: networks ?? [{ name: "default", aliases: [name] }],
-    mounts: [...homeMounts(user, homeMount), ...mounts],
+    mounts,
     tmpfs: folders.map((destination) => ({
       destination,
       options: destination === "/tmp" ? ["mode=1777"] : ["mode=755"],

@@ -5,4 +5,11 @@
  */
 export { Machines } from "./machines.ts";
 export type { MachinesOptions } from "./machines.ts";
-export type { ContainerChange, MachineContainer, MachineContainers } from "./types.ts";
+export type {
+  ContainerChange,
+  ImageOf,
+  MachineContainer,
+  MachineContainers,
+  PublishedPort,
+  PublishPorts,
+} from "./types.ts";

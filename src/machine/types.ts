@@ -4,6 +4,8 @@ import type {
   CreateRequest,
   HomeMount,
   HostUser,
+  Machine,
+  MountSpec,
   ProcessSpec,
   Started,
   UpdateReply,
@@ -27,10 +29,28 @@ export interface MachineContainer {
     process: Partial<ProcessSpec>,
     timeoutMs: number,
   ): Promise<{ readonly exitStatus: number; readonly output: string }>;
+  /** TCP ports at which somebody in it listens. */
+  listeningPorts(): Promise<readonly number[]>;
   /** Whether a path in it leads to a folder. */
   isFolder(path: string): Promise<boolean>;
   /** Where its disk lies. */
   readonly diskPath: string;
+  /** What it was created with that an exported machine says. */
+  readonly facts: {
+    readonly image: { readonly reference: string; readonly digest: string };
+    readonly platform: Machine["platform"];
+    readonly cpus: number;
+    readonly memoryBytes: number;
+    readonly env: readonly string[];
+    readonly args: readonly string[];
+    /** The caller's home folder among them. */
+    readonly mounts: readonly MountSpec[];
+    readonly networks: readonly string[];
+  };
+  /** Where its files lie. */
+  readonly folder: string;
+  /** Does `work` with its disk, whole and unchanged meanwhile, whether it runs or not. */
+  withDisk<T>(doing: string, work: (diskPath: string) => Promise<T>): Promise<T>;
   /** Does `work` while it cannot start. @throws {CtrError} `invalid-state` if it runs. */
   whileStopped<T>(verb: string, work: (diskPath: string) => Promise<T>): Promise<T>;
 }
@@ -48,10 +68,42 @@ export interface ContainerChange {
 /** Writes a disk at a path where nothing is: whole and flushed when it resolves. */
 export type MakeDisk = (path: string, layers: readonly string[]) => Promise<void>;
 
+/** A port of a machine that the host shows, or the reason why it does not. */
+export interface PublishedByItself {
+  readonly port: number;
+  /** Addresses and port of the host. */
+  readonly host?: string;
+  readonly reason?: string;
+}
+
+export interface PublishedPort {
+  readonly port: number;
+  readonly host: string;
+  readonly containerId: string;
+  /** By which it is taken away. */
+  readonly ids: readonly string[];
+}
+
+/** How ports of machines come to the host. */
+export interface PublishPorts {
+  published(containerId: string): readonly PublishedPort[];
+  /** Under the same number. @throws {CtrError} `conflict` if it is taken. */
+  publish(containerId: string, port: number): Promise<void>;
+  unpublish(port: PublishedPort): Promise<void>;
+}
+
+/** What is known of the image of a machine that comes from elsewhere. */
+export interface ImageOf {
+  readonly reference: string;
+  readonly digest: string;
+  readonly platform: Machine["platform"];
+  readonly env: readonly string[];
+}
+
 export interface MachineContainers {
   create(request: CreateRequest, makeDisk: MakeDisk): Promise<CreateReply>;
-  /** One that is as another one is, but for its disk, name and addresses. */
-  createLike(id: string, name: string, hostname: string, makeDisk: MakeDisk): Promise<CreateReply>;
+  /** One of an image that need not be in the store. */
+  createOf(request: CreateRequest, image: ImageOf, makeDisk: MakeDisk): Promise<CreateReply>;
   /** @throws {CtrError} `not-found`. */
   get(id: string): MachineContainer;
   /** IDs of all that have a disk of their own. */

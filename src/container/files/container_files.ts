@@ -124,6 +124,14 @@ export class ContainerFiles {
     });
   }
 
+  /** Hands out the path of its disk, whole, and unchanged until `work` is done, whether it runs or not. */
+  async withDisk<T>(doing: string, work: (path: string) => Promise<T>): Promise<T> {
+    return await this.#withUpper({ pause: false, doing }, async (path) => {
+      if (path === undefined) throw new CtrError("not-found", `${doing}: it has no disk yet`);
+      return await work(path);
+    });
+  }
+
   /** Ends its helper VM, for an engine that ends. */
   release(): Promise<void> {
     return this.#helper.release();
