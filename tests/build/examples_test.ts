@@ -37,7 +37,7 @@ buildTest("the examples build, and what they make runs", async (t) => {
     },
     "go": { run: [["3600"], /^1 hour ago\n$/] },
     "python": { serves: [8000, /^hello, world\n$/] },
-    "cache-mount": { run: [[], /^1\.17\.0\n$/] },
+    "cache-mount": { run: [[], /^([0-9A-Z]{26}\n){3}$/] },
     "node": { serves: [3000, /^up for .* (second|ms|minute)/] },
   };
   const folders = [...Deno.readDirSync(EXAMPLES)].filter(({ isDirectory }) => isDirectory);
@@ -60,7 +60,7 @@ buildTest("the examples build, and what they make runs", async (t) => {
   });
   await t.step("cache-mount: what was downloaded is still there", async () => {
     const again = await home.mustBuild(["--no-cache", `${EXAMPLES}cache-mount`]);
-    assert.match(again.stderr, /Using cached six/);
+    assert.doesNotMatch(again.stderr, /downloading/);
   });
   await server.shutdown();
 });
