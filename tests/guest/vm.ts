@@ -68,6 +68,8 @@ export interface VmOptions {
   readonly nic?: string;
   readonly append?: string;
   readonly memory?: string;
+  /** arm64: on PCI and behind a GICv3, with all devices that Virtualization.framework has, instead of on mmio. */
+  readonly pci?: boolean;
 }
 
 export class TestVm implements AsyncDisposable {
@@ -88,7 +90,10 @@ export class TestVm implements AsyncDisposable {
     const console = `${socket}.console`;
     const disks = [{ path: disk, serial: "boot", readonly: true }, ...options.disks ?? []];
     // The "virt" machine hands its transports out from the last one on, so what comes last is vda.
-    if (arch === "arm64") disks.reverse();
+    const { pci = false } = options;
+    if (arch === "arm64" && !pci) disks.reverse();
+    const rom = pci ? ",romfile=" : "";
+    const bus = pci ? "pci" : "device";
     const append = [
       "console=hvc0 quiet root=/dev/vda rootfstype=ext4 ro init=/vminitd panic=-1",
       "mitigations=off",
@@ -102,7 +107,7 @@ export class TestVm implements AsyncDisposable {
         "-cpu",
         "max,-svm,-erms,-fsrm",
       ]
-      : ["-M", "virt,gic-version=2", "-cpu", "max,pauth-impdef=on"];
+      : ["-M", `virt,gic-version=${pci ? 3 : 2}`, "-cpu", "max,pauth-impdef=on"];
     const args = [
       ...machine,
       "-accel",
@@ -127,10 +132,10 @@ export class TestVm implements AsyncDisposable {
         `if=none,id=d${at},format=raw,file=${path},readonly=${readonly ? "on" : "off"},` +
         "file.locking=off,discard=unmap",
         "-device",
-        `virtio-blk-device,drive=d${at},serial=${serial}`,
+        `virtio-blk-${bus},drive=d${at},serial=${serial}`,
       ]),
       "-device",
-      "virtio-serial-device,max_ports=4",
+      `virtio-serial-${bus},max_ports=4`,
       "-chardev",
       `file,id=con,path=${console}`,
       "-device",
@@ -140,8 +145,14 @@ export class TestVm implements AsyncDisposable {
       "-device",
       "virtserialport,chardev=rpc,name=ctr.rpc",
       ...(options.nic
-        ? ["-netdev", "user,id=n0", "-device", `virtio-net-device,netdev=n0,mac=${options.nic}`]
+        ? [
+          "-netdev",
+          "user,id=n0",
+          "-device",
+          `virtio-net-${bus},netdev=n0,mac=${options.nic}${rom}`,
+        ]
         : []),
+      ...(pci ? ["-device", "virtio-rng-pci", "-device", "virtio-balloon-pci"] : []),
     ];
     const program = arch === "x86_64" ? "qemu-system-x86_64" : "qemu-system-aarch64";
     const process = new Deno.Command(program, { args, stdout: "null", stderr: "inherit" }).spawn();
