@@ -16,8 +16,17 @@ export function makeDriver(driver: Exclude<Driver, { name: "fake" }>): Hyperviso
   return new QemuHypervisor({ ...options, ...(shares && { shares }) });
 }
 
-/** `ctr vm` from the sources: this process is a test. */
+/**
+ * `ctr vm` from the sources: this process is a test. Where the library wants a sanitizer, the test's
+ * `CTR_TEST_SANITIZER` names it, and `CTR_TEST_REPORTS` the folder where it writes what it finds.
+ */
 export function monitorCommand(): string[] {
   const main = new URL("../../main.ts", import.meta.url).pathname;
-  return [Deno.execPath(), "run", "-A", "--quiet", "--no-check", main, "vm"];
+  const sanitizer = Deno.env.get("CTR_TEST_SANITIZER");
+  const reports = `${Deno.env.get("CTR_TEST_REPORTS")}/report`;
+  const options = `detect_leaks=0,verify_asan_link_order=0,log_path=${reports}`;
+  return [
+    ...(sanitizer ? ["env", `LD_PRELOAD=${sanitizer}`, `ASAN_OPTIONS=${options}`] : []),
+    ...[Deno.execPath(), "run", "-A", "--quiet", "--no-check", main, "vm"],
+  ];
 }

@@ -87,7 +87,8 @@ async function makeVz(root: string): Promise<Subject | string> {
 }
 
 /** @returns The library's path, or why there is none. */
-export async function standIn(kind: "standin" | "standin-asan" = "standin"): Promise<string> {
+export async function standIn(): Promise<string> {
+  const kind = Deno.env.has("CTR_TEST_SANITIZER") ? "standin-asan" : "standin";
   const build = new URL("../../ffi/build", import.meta.url).pathname;
   const { success, stdout, stderr } = await new Deno.Command(build, { args: [kind] }).output();
   const said = new TextDecoder().decode(success ? stdout : stderr).trim();

@@ -9,12 +9,35 @@ import { FFI, output } from "./facts.ts";
 import { copySource } from "./source.ts";
 import { built } from "./shim.ts";
 
+const CONTRACT = new URL("../contract/", import.meta.url).pathname;
 const TEST = new URL("shim_test.ts", import.meta.url).pathname;
 
 Deno.test("the shim touches no memory that is not its own", async () => {
   const { success, text } = await watched(await built("standin-asan"));
   assert(success, text);
   assert(!text.includes("AddressSanitizer"), text);
+});
+
+Deno.test("the driver's contract suite passes with monitors that are watched", async () => {
+  const reports = await Deno.makeTempDir({ prefix: "ctr-asan-" });
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "-A", "--no-check", "--quiet", "--filter=contract of vz", CONTRACT],
+      env: {
+        NO_COLOR: "1",
+        CTR_TEST_SANITIZER: await built("asan-runtime"),
+        CTR_TEST_REPORTS: reports,
+      },
+    }).output();
+    const text = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("\n");
+    assert(success, text);
+    assert.match(text, /contract of vz \.\.\. ok/);
+    for (const { name } of Deno.readDirSync(reports)) {
+      assert.fail(await Deno.readTextFile(join(reports, name)));
+    }
+  } finally {
+    await Deno.remove(reports, { recursive: true });
+  }
 });
 
 Deno.test("an object that is released once too often is found", async () => {
