@@ -1,0 +1,3 @@
+module ctr/bench/load
+
+go 1.26.0
