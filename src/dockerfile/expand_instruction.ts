@@ -1,5 +1,6 @@
 import { type ExpandOptions, expandRaw, expandWord, expandWords } from "./expand.ts";
-import { placed } from "./failure.ts";
+import { placed, WordError } from "./failure.ts";
+import { isSignal } from "./signal.ts";
 import type { Pair, StageInstruction } from "./types.ts";
 
 export interface ExpandInstructionOptions extends ExpandOptions {
@@ -56,8 +57,12 @@ function expanded(instruction: StageInstruction, options: ExpandOptions): StageI
       return { ...instruction, values: instruction.values.map(word) };
     case "USER":
     case "WORKDIR":
-    case "STOPSIGNAL":
       return { ...instruction, value: word(instruction.value) };
+    case "STOPSIGNAL": {
+      const value = word(instruction.value);
+      if (isSignal(value)) return { ...instruction, value };
+      throw new WordError(`there is no signal "${value}"`, "for example: STOPSIGNAL SIGQUIT");
+    }
     default:
       return instruction;
   }

@@ -257,6 +257,12 @@ Deno.test("expandInstruction() expands what Docker expands", () => {
     { name: "x", content: '"1"\n', expand: false },
     { name: "y", content: '"$a"\n', expand: false },
   ]);
+  for (const signal of ["SIGQUIT", "quit", "9", "SIGRTMIN+3", "RTMAX-30"]) {
+    assert.equal(expand(`STOPSIGNAL ${signal}`)["value"], signal);
+  }
+  for (const signal of ["SIGNOTHING", "0", "65", "RTMIN+31", "$nothing"]) {
+    assert.throws(() => expand(`STOPSIGNAL ${signal}`), /there is no signal/, signal);
+  }
   assert.throws(() => expand("WORKDIR ${a:"), {
     message: 'cannot build "Dockerfile:2:1": "${a:" has a modifier that does not exist',
   });
