@@ -274,6 +274,8 @@ export const SystemDf = z.strictObject({
   images: DiskUsage,
   containers: DiskUsage,
   volumes: DiskUsage,
+  /** What only the cache of builds keeps. */
+  buildCache: DiskUsage,
 });
 export type SystemDf = z.output<typeof SystemDf>;
 

@@ -19,6 +19,7 @@ export const VerboseDf = z.strictObject({
   images: z.array(ObjectUsage),
   containers: z.array(ObjectUsage),
   volumes: z.array(ObjectUsage),
+  buildCache: z.array(ObjectUsage),
 });
 export type VerboseDf = z.output<typeof VerboseDf>;
 
@@ -39,6 +40,8 @@ export const SystemPruneReply = z.strictObject({
   /** References that were forgotten, and digests of blobs that were deleted. */
   untagged: z.array(z.string()),
   deleted: z.array(z.string()),
+  /** IDs of records of the build cache. */
+  buildCache: z.array(z.string()).default([]),
   /** By what the host's file system has allocated. */
   reclaimedBytes: bytes,
 });

@@ -31,6 +31,7 @@ export async function diskUsage(app: App, flags: UsageFlags): Promise<void> {
     { type: "Images", ...answer.images },
     { type: "Containers", ...answer.containers },
     { type: "Local Volumes", ...answer.volumes },
+    { type: "Build Cache", ...answer.buildCache },
   ];
   await printList(app, kinds, {
     format: flags.format,
@@ -66,6 +67,7 @@ async function verboseUsage(app: App, flags: UsageFlags, answer: unknown): Promi
     ...found.images.map((each) => ({ type: "image", ...each, name: familiarReference(each.name) })),
     ...found.containers.map((each) => ({ type: "container", ...each })),
     ...found.volumes.map((each) => ({ type: "volume", ...each })),
+    ...found.buildCache.map((each) => ({ type: "build cache", ...each })),
   ];
   await printList<ObjectUsage & { type: string }>(app, objects, {
     format: flags.format,
@@ -105,6 +107,7 @@ export async function pruneSystem(app: App, flags: PruneFlags): Promise<void> {
       ...pruned.volumes.map((name) => `volume ${name}`),
       ...pruned.untagged.map((reference) => `untagged ${familiarReference(reference)}`),
       ...pruned.deleted.map((digest) => `deleted ${digest}`),
+      ...pruned.buildCache.map((id) => `build cache ${id}`),
     ].map((line) => `${line}\n`).join(""),
   );
   app.stderr.line(`Reclaimed ${formatSize(pruned.reclaimedBytes)} in disk space`);

@@ -1,4 +1,5 @@
 import type { DiskUsage, ObjectUsage, SystemDf, VerboseDf } from "../api/mod.ts";
+import type { Builder } from "../build/mod.ts";
 import type { Containers } from "../container/mod.ts";
 import { folderBytes } from "../core/mod.ts";
 import type { Images } from "../image/mod.ts";
@@ -8,24 +9,27 @@ export interface Stores {
   readonly containers: Containers;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly builder: Pick<Builder, "usage" | "cache" | "prune">;
 }
 
 /** What takes how much of the host's disk. */
 export async function diskUsage(stores: Stores): Promise<SystemDf> {
-  const [images, containers, volumes] = await Promise.all([
+  const [images, containers, volumes, buildCache] = await Promise.all([
     stores.images.diskUsage(),
     containerUsage(stores),
     volumeUsage(stores),
+    stores.builder.usage(),
   ]);
-  return { images, containers: summed(containers), volumes: summed(volumes) };
+  return { images, containers: summed(containers), volumes: summed(volumes), buildCache };
 }
 
 /** The same, object by object. */
 export async function verboseDiskUsage(stores: Stores): Promise<VerboseDf> {
-  const [images, containers, volumes] = await Promise.all([
+  const [images, containers, volumes, buildCache] = await Promise.all([
     stores.images.usageOfEach(),
     containerUsage(stores),
     volumeUsage(stores),
+    stores.builder.cache([]),
   ]);
   return {
     images: images.map(({ reference, createdAt, ...rest }) => ({
@@ -35,6 +39,14 @@ export async function verboseDiskUsage(stores: Stores): Promise<VerboseDf> {
     })),
     containers,
     volumes,
+    buildCache: buildCache.map(({ id, sizeInBytes, createdAt, inUse, shared }) => ({
+      name: id,
+      createdAt,
+      active: inUse,
+      sizeInBytes,
+      logicalInBytes: sizeInBytes,
+      sharedInBytes: shared ? sizeInBytes : 0,
+    })),
   };
 }
 

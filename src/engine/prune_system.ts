@@ -29,7 +29,7 @@ export interface SystemPrune {
  * @throws {CtrError} `usage` for a filter that cannot be read; nothing was removed then.
  */
 export async function pruneSystem(
-  { containers, images, volumes, networks, context }: PruneParts,
+  { containers, images, volumes, networks, context, builder }: PruneParts,
   { all, volumes: withVolumes, filters }: SystemPrune,
 ): Promise<SystemPruneReply> {
   const imageOptions = { all, ...imageFilters(filters) };
@@ -39,6 +39,11 @@ export async function pruneSystem(
   const ofLabels = filters.filter((filter) => !filter.startsWith("until="));
   const lonely = await pruneNetworks(networks, references, ofLabels);
   const unused = withVolumes ? await volumes.prune(ofLabels) : { removed: [], reclaimedBytes: 0 };
+  // Records of builds have no labels.
+  const cache = ofLabels.length > 0 ? { deleted: [], reclaimedBytes: 0 } : await builder.prune({
+    all,
+    filters: imageOptions.until ? [`until=${imageOptions.until.toISOString()}`] : [],
+  });
   const { untagged, deleted, reclaimedBytes } = await images.prune(imageOptions);
   const { bytes } = await images.sweep();
   return {
@@ -47,7 +52,9 @@ export async function pruneSystem(
     volumes: unused.removed,
     untagged: [...untagged],
     deleted: [...deleted],
-    reclaimedBytes: ended.reclaimedBytes + unused.reclaimedBytes + reclaimedBytes + bytes,
+    buildCache: cache.deleted,
+    reclaimedBytes: ended.reclaimedBytes + unused.reclaimedBytes + cache.reclaimedBytes +
+      reclaimedBytes + bytes,
   };
 }
 

@@ -35,7 +35,10 @@ async function homeWithLists(): Promise<TestHome> {
   ]);
   const usage = { total: 2, active: 1, sizeInBytes: 4096, logicalInBytes: 8192, reclaimable: 1024 };
   const none = { total: 0, active: 0, sizeInBytes: 0, logicalInBytes: 0, reclaimable: 0 };
-  home.engine.on("GET /v1/df", () => ({ images: usage, containers: usage, volumes: none }));
+  home.engine.on(
+    "GET /v1/df",
+    () => ({ images: usage, containers: usage, volumes: none, buildCache: usage }),
+  );
   return home;
 }
 
