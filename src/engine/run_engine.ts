@@ -230,6 +230,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
         networks,
         images,
         volumes,
+        builder,
       }),
       ...containerRoutes(containers),
       ...networkRoutes({
