@@ -5,6 +5,7 @@ import type { Duplex } from "node:stream";
 import { type Nic, type Vm, VzHypervisor } from "../../src/hypervisor/mod.ts";
 import { monitorCommand } from "../contract/driver.ts";
 import { standIn, type Subject, subject } from "../contract/subject.ts";
+import { built } from "../ffi/shim.ts";
 import { brokenShim } from "./broken_shim.ts";
 
 const PORT = 1024;
@@ -211,15 +212,25 @@ Deno.test({
   name: registry ? name : `${name} (skipped: CTR_TEST_REGISTRY names no registry)`,
   ignore: registry === undefined,
   fn: async () => {
-    const library = await standIn();
-    if (!library.startsWith("/")) return console.log(`skipped: ${library}`);
+    if (!(await standIn()).startsWith("/")) return console.log(`skipped: ${await standIn()}`);
+    const reports = await Deno.makeTempDir({ prefix: "ctr-asan-" });
     const suite = new URL("../run/run_test.ts", import.meta.url).pathname;
     const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["test", "-A", "--no-check", "--quiet", suite],
-      env: { CTR_HYPERVISOR: "vz", CTR_VZ_LIBRARY: library },
+      // The CLI, the engine and its monitors: each access to memory is watched where the library is.
+      env: {
+        CTR_HYPERVISOR: "vz",
+        CTR_VZ_LIBRARY: await built("standin-asan"),
+        LD_PRELOAD: await built("asan-runtime"),
+        ASAN_OPTIONS: `detect_leaks=0,verify_asan_link_order=0,log_path=${reports}/report`,
+      },
     }).output();
     const said = new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
     assert.equal(code, 0, said);
     assert.match(said, /6 passed/);
+    for (const { name } of Deno.readDirSync(reports)) {
+      assert.fail(await Deno.readTextFile(join(reports, name)));
+    }
+    await Deno.remove(reports, { recursive: true });
   },
 });
