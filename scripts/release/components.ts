@@ -17,7 +17,7 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 const TEST_ONLY = new Set(["ajv", "fast-check"]);
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)(\.\w+)?$/i;
 
-/** Everything that is embedded, by name. @param parts What else is in the file: with a shim, macOS's. */
+/** Everything that is embedded, by name. */
 export async function components(): Promise<Component[]> {
   const [npm, go] = await Promise.all([npmComponents(), goComponents()]);
   return [...npm, ...go, ...await nativeComponents()]
@@ -48,7 +48,7 @@ async function npmComponents(): Promise<Component[]> {
 async function npmComponent(cache: string, key: string): Promise<Component> {
   const at = key.lastIndexOf("@");
   const [name, version] = [key.slice(0, at), key.slice(at + 1)];
-  const folder = join(cache, "registry.npmjs.org", name, version);
+  const folder = await cached(cache, name, version);
   const { license } = JSON.parse(await Deno.readTextFile(join(folder, "package.json")));
   return {
     name,
@@ -57,6 +57,15 @@ async function npmComponent(cache: string, key: string): Promise<Component> {
     purl: `pkg:npm/${name.replace("@", "%40")}@${version}`,
     text: await licenceText(folder) ?? `Published under ${license}, without a licence file.`,
   };
+}
+
+/** Deno keeps packages by the host that they came from. */
+async function cached(cache: string, name: string, version: string): Promise<string> {
+  for await (const host of Deno.readDir(cache)) {
+    const folder = join(cache, host.name, name, version);
+    if (await Deno.stat(folder).then(() => true, () => false)) return folder;
+  }
+  throw new Error(`${name}@${version} is not in Deno's cache: run scripts/setup`);
 }
 
 async function goComponents(): Promise<Component[]> {

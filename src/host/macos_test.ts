@@ -68,11 +68,11 @@ Deno.test("libSystem on macOS", async (t) => {
     ]);
   });
   await t.step("a folder is kept out of Time Machine as tmutil does", () => {
-    assert.equal(excludeFromBackups("/Users/a/ctr", system), true);
+    assert.equal(excludeFromBackups("/u/a/ctr", system), true);
     const [, path, name, value, size] = calls.pop() as [string, string, string, Uint8Array, bigint];
     assert.deepEqual(
       [path, name, size],
-      ["/Users/a/ctr", "com.apple.metadata:com_apple_backup_excludeItem", BigInt(value.length)],
+      ["/u/a/ctr", "com.apple.metadata:com_apple_backup_excludeItem", BigInt(value.length)],
     );
     assert.equal(
       new TextDecoder("latin1").decode(value.subarray(0, 28)),
@@ -148,9 +148,9 @@ Deno.test("the keychain", async (t) => {
 });
 
 Deno.test("paths are the system's own where CTR_HOME and CTR_CACHE do not say otherwise", () => {
-  const env = { HOME: "/Users/a" };
-  assert.equal(ctrHome(env, "darwin"), "/Users/a/Library/Application Support/ctr");
-  assert.equal(cacheFolder(env, "darwin"), "/Users/a/Library/Caches/ctr");
-  assert.equal(ctrHome(env, "linux"), "/Users/a/.local/share/ctr");
+  const env = { HOME: "/u/a" };
+  assert.equal(ctrHome(env, "darwin"), "/u/a/Library/Application Support/ctr");
+  assert.equal(cacheFolder(env, "darwin"), "/u/a/Library/Caches/ctr");
+  assert.equal(ctrHome(env, "linux"), "/u/a/.local/share/ctr");
   assert.equal(cacheFolder({ ...env, CTR_CACHE: "/c" }, "darwin"), "/c");
 });
