@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
 import { isCtrError } from "../core/mod.ts";
 import { expandInstruction } from "./expand_instruction.ts";
-import { lint } from "./lint/lint.ts";
-import { outline, targets } from "./outline.ts";
 import { parseDockerfile, parseOnbuild } from "./parse.ts";
 import { titleOf } from "./title.ts";
 import type { StageInstruction } from "./types.ts";
@@ -266,86 +263,4 @@ Deno.test("expandInstruction() expands what Docker expands", () => {
   assert.throws(() => expand("WORKDIR ${a:"), {
     message: 'cannot build "Dockerfile:2:1": "${a:" has a modifier that does not exist',
   });
-});
-
-/** Pieces that Dockerfiles are made of, put together as nobody would. */
-const PIECES = [
-  "FROM",
-  " a",
-  " AS b",
-  "\n",
-  "\r\n",
-  "\\\n",
-  "`",
-  "# escape=`\n",
-  "RUN ",
-  "COPY ",
-  "<<EOF",
-  "<<-'E'",
-  "EOF",
-  "\nEOF\n",
-  "ENV ",
-  "a=b",
-  '"',
-  "'",
-  "$",
-  "${",
-  "}",
-  ":-",
-  "--mount=type=cache,target=/x",
-  "--from=",
-  "ONBUILD ",
-  "HEALTHCHECK ",
-  "CMD ",
-  "[",
-  "]",
-  '["a"]',
-  ",",
-  "=",
-  "#",
-  "\t",
-  "é😀",
-  "\0",
-  "\uFEFF",
-  "ARG ",
-  "LABEL ",
-  "--",
-  "SHELL ",
-];
-
-Deno.test("the parser ends, and throws nothing but a CtrError", () => {
-  const text = fc.array(fc.constantFrom(...PIECES), { maxLength: 40 })
-    .map((pieces) => `FROM x\n${pieces.join("")}`);
-  fc.assert(
-    fc.property(fc.oneof(text, fc.string()), (source) => {
-      try {
-        const dockerfile = parse(source);
-        lint(dockerfile, { baseVariables: () => [] });
-        outline(dockerfile);
-        targets(dockerfile);
-        const lines = source.split("\n").length;
-        for (const { instructions } of dockerfile.stages) {
-          for (const { range } of instructions) {
-            assert(range.start.line >= 1 && range.start.column >= 1);
-            assert(range.start.line <= range.end.line && range.end.line <= lines);
-          }
-        }
-      } catch (error) {
-        if (!isCtrError(error)) throw error;
-      }
-    }),
-    { numRuns: 3000 },
-  );
-});
-
-Deno.test("a large file takes its time once", () => {
-  const began = performance.now();
-  const lines = "RUN a \\\n".repeat(20_000);
-  assert.equal(
-    instructions(`${lines}b`, "ENV x=y", "COPY <<E /", "z\n".repeat(50_000) + "E")
-      .length,
-    3,
-  );
-  assert.throws(() => parse(`FROM a\n${"FROM b\n".repeat(1001)}`), /more than 1000 stages/);
-  assert(performance.now() - began < 5000);
 });
