@@ -6,6 +6,8 @@ import { type TestGuest, testGuest } from "../contract/guest.ts";
 
 const HERE = new URL(".", import.meta.url).pathname;
 const BUILD = join(HERE, "../../ffi/build");
+/** The guest of these tests. */
+export const INIT = join(HERE, "guest/init.c");
 
 /** One line of the shim's events. */
 export interface ShimEvent {
@@ -51,7 +53,7 @@ export class Shim implements AsyncDisposable {
   /** Once per process: the library is never unloaded. */
   static async open(path: string): Promise<Shim> {
     const folder = await Deno.makeTempDir({ prefix: "ctr-ffi-" });
-    const guest = await testGuest("amd64", folder, join(HERE, "guest/init.c"));
+    const guest = await testGuest("amd64", folder, INIT);
     assert(typeof guest !== "string", String(guest));
     const { symbols } = Deno.dlopen(path, SYMBOLS);
     const events = new Socket({ fd: symbols.ctrvz_events() });

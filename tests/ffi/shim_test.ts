@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { built, cString, descriptors, readLine, Shim } from "./shim.ts";
+import { testGuest } from "../contract/guest.ts";
+import { built, cString, descriptors, INIT, readLine, Shim } from "./shim.ts";
 
 const EBADF = -9, EINVAL = -22, EBUSY = -16, ENODEV = -19, ENOTSUP = -95, EALREADY = -114;
 
@@ -33,6 +34,7 @@ Deno.test("the shim", async (t) => {
   await step("tells how a VM ended", ends);
   await step("shares folders, and changes what is shared", shares);
   await step("saves a VM and restores it", saves);
+  await step("boots an arm64 guest on PCI, as Macs do", arm64);
   await step("connects VMs of one network with each other and the host", twoVms);
 });
 
@@ -437,6 +439,24 @@ async function saves(shim: Shim) {
   assert.equal(await shim.tell(second, "count"), "3", "its memory is what it was");
   await shim.stop(second);
   Deno.env.delete("CTRVZ_STANDIN_VSOCK");
+}
+
+async function arm64(shim: Shim) {
+  const folder = join(shim.folder, "arm64");
+  await Deno.mkdir(folder);
+  const guest = await testGuest("arm64", folder, INIT);
+  assert(typeof guest !== "string", String(guest));
+  const disk = { path: guest.bootDisk, readOnly: true, caching: "cached", sync: "fsync" };
+  const vm = await shim.boot({
+    kernel: guest.kernel,
+    disks: [disk],
+    memoryBytes: 256 * 2 ** 20,
+    nics: [{ kind: "nat", mac: MAC }],
+    shares: [{ tag: "one", path: folder, readOnly: true }],
+  });
+  await shim.tell(vm, "mount one");
+  assert.match(await shim.tell(vm, "list /share0"), /\bboot-arm64\.ext4\b/);
+  await shim.stop(vm);
 }
 
 async function twoVms(shim: Shim) {
