@@ -8,6 +8,7 @@ import type { Dockerfile, RunMount, Stage, StageInstruction } from "./types.ts";
 export class StageGraph {
   readonly #dockerfile: Dockerfile;
   readonly #globals: ReadonlyMap<string, string>;
+  readonly #bases = new Map<Stage, Stage | undefined>();
 
   constructor(dockerfile: Dockerfile, buildArgs: Readonly<Record<string, string>> = {}) {
     this.#dockerfile = dockerfile;
@@ -34,14 +35,19 @@ export class StageGraph {
 
   /** The earlier stage that it begins with. */
   base(stage: Stage): Stage | undefined {
+    if (this.#bases.has(stage)) return this.#bases.get(stage);
     const name = this.baseName(stage).toLowerCase();
-    return this.#dockerfile.stages.slice(0, stage.index).findLast((each) => each.name === name);
+    const found = this.#dockerfile.stages.slice(0, stage.index)
+      .findLast((each) => each.name === name);
+    this.#bases.set(stage, found);
+    return found;
   }
 
   /** The stage and those that it begins with, the first one first. */
   chain(stage: Stage): Stage[] {
-    const base = this.base(stage);
-    return base ? [...this.chain(base), stage] : [stage];
+    const chain: Stage[] = [];
+    for (let at: Stage | undefined = stage; at; at = this.base(at)) chain.push(at);
+    return chain.reverse();
   }
 
   /** All that is built for it, in the order of the file. */
