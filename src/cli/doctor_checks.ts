@@ -14,7 +14,7 @@ export interface Check {
 const LEAST_ROOM = 1024 ** 3;
 
 /** What a container cannot do without, by the beginning of the finding's name. */
-const NECESSARY = /^QEMU for /;
+const NECESSARY = /^QEMU for |^Virtualization/;
 
 /** Every check, in the order in which one would mend things. Never waits for the engine. */
 export async function hostChecks(app: App): Promise<Check[]> {

@@ -22,6 +22,7 @@ Deno.test("the driver of macOS, with QEMU standing in for its framework", async 
     () => shared(s),
   );
   await t.step("the wire of a NIC is handed to who connects", () => wire(s));
+  await t.step("what this Mac can do is told, and what it lacks", () => doctor(s));
   await t.step("a broken shim costs its VM alone, with a sentence", () => broken(s));
 });
 
@@ -97,6 +98,27 @@ async function shared(s: Subject): Promise<void> {
     for (const vm of vms) await vm.kill().catch(() => {});
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function doctor(s: Subject): Promise<void> {
+  assert(s.driver.name === "vz");
+  const { library } = s.driver;
+  const ask = async (lacking?: string) => {
+    if (lacking) Deno.env.set(lacking, "1");
+    try {
+      return (await new VzHypervisor({ library, monitor: monitorCommand() }).doctor())[0];
+    } finally {
+      if (lacking) Deno.env.delete(lacking);
+    }
+  };
+  assert.equal((await ask())?.ok, true);
+  assert.match((await ask("CTRVZ_STANDIN_UNSUPPORTED"))?.detail ?? "", /does not allow/);
+  const unsigned = await ask("CTRVZ_STANDIN_UNENTITLED");
+  assert.deepEqual([unsigned?.ok, unsigned?.detail], [
+    false,
+    'this program is not signed with "com.apple.security.virtualization"',
+  ]);
+  assert.match(unsigned?.hint ?? "", /^codesign /);
 }
 
 async function wire(s: Subject): Promise<void> {

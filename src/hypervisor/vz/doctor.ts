@@ -1,6 +1,6 @@
-import { withDeadline } from "../../core/mod.ts";
-import { isCtrError } from "../../core/mod.ts";
+import { isCtrError, withDeadline } from "../../core/mod.ts";
 import type { Finding } from "../hypervisor.ts";
+import { ENTITLEMENT } from "./faults.ts";
 import type { HostFacts } from "./shapes.ts";
 
 const ASK_MS = 4500;
@@ -17,13 +17,10 @@ export async function doctor(ask: () => Promise<HostFacts>): Promise<readonly Fi
   }
 }
 
-function findings({ supported, os, nested, rosetta, vmnet }: HostFacts): readonly Finding[] {
+function findings(facts: HostFacts): readonly Finding[] {
+  const { nested, rosetta, vmnet } = facts;
   return [
-    {
-      name: "Virtualization.framework",
-      ok: supported,
-      detail: supported ? `macOS ${os}` : `macOS ${os} does not allow virtual machines here`,
-    },
+    framework(facts),
     vmnet
       ? { name: "vmnet", ok: true, detail: "networks of vmnet can be made" }
       : { name: "vmnet", ok: true, detail: "none before macOS 26; the default network needs none" },
@@ -41,4 +38,19 @@ function findings({ supported, os, nested, rosetta, vmnet }: HostFacts): readonl
       detail: nested ? "possible" : "not possible: it takes an M3 or later",
     },
   ];
+}
+
+function framework({ supported, entitled, os }: HostFacts): Finding {
+  const name = "Virtualization.framework";
+  if (!supported) {
+    return { name, ok: false, detail: `macOS ${os} does not allow virtual machines here` };
+  }
+  if (entitled) return { name, ok: true, detail: `macOS ${os}` };
+  return {
+    name,
+    ok: false,
+    detail: `this program is not signed with "${ENTITLEMENT}"`,
+    hint:
+      `codesign --force --sign - --entitlements ctr.entitlements "${Deno.execPath()}" (docs/macos.md)`,
+  };
 }

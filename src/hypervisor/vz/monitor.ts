@@ -18,7 +18,7 @@ const EMPTY_MS = 3000;
  */
 export async function monitorMain(args: readonly string[]): Promise<string> {
   const [folder, library] = args;
-  if (folder === "--host" && library) return JSON.stringify(shimHost(library));
+  if (folder === "--host" && library) return JSON.stringify(await shimHost(library));
   if (!folder?.startsWith("/")) throw new CtrError("usage", "cannot run a VM: no folder is given");
   const record = await readRecord(folder);
   if (!record) throw new CtrError("not-found", `cannot run a VM: "${folder}" holds no record`);

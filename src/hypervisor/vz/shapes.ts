@@ -63,6 +63,8 @@ export const HostFacts = z.object({
   nested: z.boolean(),
   rosetta: z.enum(["unsupported", "missing", "installed"]),
   vmnet: z.boolean(),
+  /** This program is signed with the entitlement for virtual machines. */
+  entitled: z.boolean(),
 });
 export type HostFacts = z.output<typeof HostFacts>;
 

@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import { CtrError, withDeadline } from "../../core/mod.ts";
 import { readEvents } from "./events.ts";
-import { faultError } from "./faults.ts";
+import { ENTITLEMENT, faultError } from "./faults.ts";
 import {
   HostFacts,
   NetworkFacts,
@@ -191,11 +191,39 @@ export interface ShimOptions {
   readonly onBroken: (why: string) => void;
 }
 
-/** What the host can do, without events: for whoever starts no VM. */
-export function shimHost(path: string): HostFacts {
+const MIB = 2 ** 20;
+
+/**
+ * What the host can do, without events: for whoever starts no VM.
+ *
+ * Whether this program may run VMs shows when one is made: the framework refuses every configuration of a
+ * program that is not signed for it, and names what is missing.
+ */
+export async function shimHost(path: string): Promise<HostFacts> {
   const symbols = loadShim(path);
   const text = takeText(symbols, symbols.ctrvz_host());
-  return HostFacts.parse(JSON.parse(text ?? "{}"));
+  const facts = HostFacts.omit({ entitled: true }).parse(JSON.parse(text ?? "{}"));
+  const failure = pointerCell();
+  const vm = await symbols.ctrvz_vm_create(json(smallestVm(path, facts)), failure);
+  if (vm !== 0) await symbols.ctrvz_vm_release(vm);
+  const said = takeText(symbols, Deno.UnsafePointer.create(failure[0]!)) ?? "";
+  return { ...facts, entitled: !said.includes(ENTITLEMENT) };
+}
+
+/** @param file Any that is there. */
+function smallestVm(file: string, { cpus, memoryBytes }: Omit<HostFacts, "entitled">) {
+  return {
+    kernel: file,
+    commandLine: "",
+    cpus: Math.max(1, cpus.min),
+    memoryBytes: Math.max(64, Math.ceil(memoryBytes.min / MIB)) * MIB,
+    disks: [],
+    nics: [],
+    shares: [],
+    balloon: false,
+    entropy: false,
+    vsock: false,
+  };
 }
 
 /** @throws {CtrError} `unavailable`, `unsupported`. */
@@ -249,6 +277,6 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${text.replaceAll("\0", "")}\0`);
 }
 
-function json(value: ShimVmConfig | ShimNetworkConfig): Uint8Array<ArrayBuffer> {
+function json(value: Omit<ShimVmConfig, "machineId"> | ShimNetworkConfig): Uint8Array<ArrayBuffer> {
   return cString(JSON.stringify(value));
 }
