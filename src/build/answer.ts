@@ -100,12 +100,16 @@ function place({ name }: Dockerfile, range: Range | undefined): string {
   return range ? `${name}:${range.start.line}: ` : "";
 }
 
+const MOST_WARNINGS = 100;
+
 /** What a build tells besides its result: findings, and arguments that nobody asks for. */
 export async function warnings(asked: Asked): Promise<BuildFinding[]> {
   const { dockerfile, request } = asked;
   const { findings } = await check(asked);
+  const more = findings.length - MOST_WARNINGS;
   return [
-    ...findings.map((each) => described(dockerfile.name, each)),
+    ...findings.slice(0, MOST_WARNINGS).map((each) => described(dockerfile.name, each)),
+    ...more > 0 ? [{ message: `${more} more findings, see "ctr build --check"` }] : [],
     ...unused(dockerfile, request).map((name) => ({
       message: `no ARG asks for --build-arg "${name}"`,
     })),

@@ -88,3 +88,19 @@ Deno.test("a large file takes its time once", () => {
   assert.throws(() => parse(`FROM a\n${"FROM b\n".repeat(1001)}`), /more than 1000 stages/);
   assert(performance.now() - began < 5000);
 });
+
+Deno.test("lints take their time once, whatever the file is like", () => {
+  const many = (count: number, line: (n: number) => string) =>
+    Array.from({ length: count }, (_, n) => line(n)).join("\n");
+  const files = [
+    `FROM a\n${many(20_000, (n) => `ENV V${n}=1`)}\n${many(20_000, (n) => `USER $W${n}`)}`,
+    many(900, (n) => `FROM ${n === 0 ? "a" : `s${n - 1}`} AS s${n}\nWORKDIR a\nCMD a`),
+  ];
+  const began = performance.now();
+  for (const file of files) {
+    const dockerfile = parse(file);
+    assert(lint(dockerfile, { baseVariables: () => [] }).findings.length >= 1000);
+    outline(dockerfile);
+  }
+  assert(performance.now() - began < 10_000);
+});

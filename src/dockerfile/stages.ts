@@ -43,13 +43,6 @@ export class StageGraph {
     return found;
   }
 
-  /** The stage and those that it begins with, the first one first. */
-  chain(stage: Stage): Stage[] {
-    const chain: Stage[] = [];
-    for (let at: Stage | undefined = stage; at; at = this.base(at)) chain.push(at);
-    return chain.reverse();
-  }
-
   /** All that is built for it, in the order of the file. */
   needed(stage: Stage): Stage[] {
     const found = new Set<Stage>();

@@ -14,11 +14,9 @@ export function instructionFindings(dockerfile: Dockerfile, graph: StageGraph): 
     ),
     ...casing(dockerfile),
     ...all.flatMap(single),
-    ...dockerfile.stages.flatMap((stage) => [
-      ...repeated(stage),
-      ...shellForms(stage, graph),
-      ...relativeWorkdir(stage, graph),
-    ]),
+    ...dockerfile.stages.flatMap(repeated),
+    ...shellForms(dockerfile, graph),
+    ...relativeWorkdirs(dockerfile, graph),
   ];
 }
 
@@ -100,31 +98,38 @@ function repeated({ instructions }: Stage): Finding[] {
 }
 
 /** Whoever sets a shell wants it. */
-function shellForms(stage: Stage, graph: StageGraph): Finding[] {
-  const has = (each: Stage) => each.instructions.some(({ keyword }) => keyword === "SHELL");
-  if (graph.chain(stage).some(has)) return [];
-  return stage.instructions.flatMap((each) => {
-    if (each.keyword !== "CMD" && each.keyword !== "ENTRYPOINT") return [];
-    if (each.command.form === "exec") return [];
-    const message =
-      `JSON arguments recommended for ${each.keyword} to prevent unintended behavior related to OS signals`;
-    return [finding("JSONArgsRecommended", message, each.range)];
+function shellForms({ stages }: Dockerfile, graph: StageGraph): Finding[] {
+  const withShell = new Set<Stage>();
+  return stages.flatMap((stage) => {
+    const base = graph.base(stage);
+    const own = stage.instructions.some(({ keyword }) => keyword === "SHELL");
+    if (own || (base && withShell.has(base))) {
+      withShell.add(stage);
+      return [];
+    }
+    return stage.instructions.flatMap((each) => {
+      if (each.keyword !== "CMD" && each.keyword !== "ENTRYPOINT") return [];
+      if (each.command.form === "exec") return [];
+      const message =
+        `JSON arguments recommended for ${each.keyword} to prevent unintended behavior related to OS signals`;
+      return [finding("JSONArgsRecommended", message, each.range)];
+    });
   });
 }
 
-function relativeWorkdir(stage: Stage, graph: StageGraph): Finding[] {
-  const own = (each: Stage) => each.instructions.filter(({ keyword }) => keyword === "WORKDIR");
-  let absolute = false;
-  const found: Finding[] = [];
-  for (const each of graph.chain(stage)) {
-    for (const workdir of own(each)) {
-      const path = "value" in workdir ? workdir.value.replace(/^["']/, "") : "";
-      if (path.startsWith("/") || path.startsWith("$")) absolute = true;
-      if (absolute || each !== stage) continue;
+function relativeWorkdirs({ stages }: Dockerfile, graph: StageGraph): Finding[] {
+  const rooted = new Set<Stage>();
+  return stages.flatMap((stage) => {
+    const base = graph.base(stage);
+    if (base && rooted.has(base)) rooted.add(stage);
+    return stage.instructions.flatMap((each) => {
+      if (each.keyword !== "WORKDIR") return [];
+      const path = each.value.replace(/^["']/, "");
+      if (path.startsWith("/") || path.startsWith("$")) rooted.add(stage);
+      if (rooted.has(stage)) return [];
       const message =
         `Relative workdir "${path}" can have unexpected results if the base image changes`;
-      found.push(finding("WorkdirRelativePath", message, workdir.range));
-    }
-  }
-  return found;
+      return [finding("WorkdirRelativePath", message, each.range)];
+    });
+  });
 }

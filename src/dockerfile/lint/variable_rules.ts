@@ -8,6 +8,10 @@ import { finding } from "./rules.ts";
 /** Set in every RUN, and nowhere else: an instruction that names them means them. */
 const ALWAYS = ["PATH"];
 
+/** A file with more of them was not written by a person who wants suggestions. */
+const MOST_SUGGESTIONS = 100;
+const MOST_NAMES = 1000;
+
 /**
  * Variables that are used and not set.
  *
@@ -59,8 +63,12 @@ function stageNames(
         onUnset: (name) => unset.add(name),
       })
     );
-    const names = [...environment, ...args, ...globals.keys(), ...PLATFORM_ARGS];
-    for (const name of unset) found.push(undefinedVariable(name, names, instruction));
+    for (const name of unset) {
+      const names = found.length < MOST_SUGGESTIONS
+        ? [...environment, ...args, ...globals.keys(), ...PLATFORM_ARGS].slice(0, MOST_NAMES)
+        : [];
+      found.push(undefinedVariable(name, names, instruction));
+    }
     if (instruction.keyword === "ARG") { for (const { name } of instruction.args) args.add(name); }
     if (instruction.keyword === "ENV") {
       for (const { key } of instruction.pairs) environment.add(key);
