@@ -68,7 +68,8 @@ static NSDictionary *guarded(void (^work)(void)) {
             work();
         } @catch (NSException *exception) {
             BOOL ours = [[exception name] isEqualToString:FAILURE];
-            failure = ours ? [[exception userInfo] objectForKey:@"error"] : errorOf(@"ctrvz", CTR_RAISED, [exception reason]);
+            failure = [[exception userInfo] objectForKey:@"error"];
+            if (!ours) failure = errorOf(@"ctrvz", CTR_RAISED, [exception reason]);
             [failure retain];
         }
     }
@@ -599,13 +600,13 @@ static VZVirtualMachineConfiguration *configurationOf(NSDictionary *values, NSMu
     NSMutableArray *used = [NSMutableArray array];
     @try {
         configuration = [configurationOf(values, used) retain];
+        networks = [used retain];
+        queue = dispatch_queue_create("ctrvz.vm", DISPATCH_QUEUE_SERIAL_WITH_AUTORELEASE_POOL);
+        machine = [[VZVirtualMachine alloc] initWithConfiguration:configuration queue:queue];
     } @catch (NSException *exception) {
         [self release];
         @throw;
     }
-    networks = [used retain];
-    queue = dispatch_queue_create("ctrvz.vm", DISPATCH_QUEUE_SERIAL_WITH_AUTORELEASE_POOL);
-    machine = [[VZVirtualMachine alloc] initWithConfiguration:configuration queue:queue];
     listener = [[VZVirtioSocketListener alloc] init];
     [listener setDelegate:self];
     dispatch_sync(queue, ^{ [machine setDelegate:self]; });
