@@ -116,7 +116,11 @@ Deno.test({
         `ip route add 192.0.2.0/24 via ${gateway}; timeout 2 wget -qO- http://192.0.2.2:81/ || echo nobody`;
       assertMatch(await ruled(around), NOBODY);
     });
-    await t.step("is reached by no other network", async () => {
+    await t.step("is reached by no other network, and not from outside", async () => {
+      await far.run("ip", "route", "add", `${address}/32`, "via", "192.0.2.1");
+      const knock = `timeout 1 bash -c 'echo > /dev/tcp/${address}/80' && echo open || echo closed`;
+      assertEquals(await far.run("bash", "-c", `(${knock}) 2> /dev/null`), "closed\n");
+      assertEquals(await host.run("bash", "-c", knock), "open\n");
       const scan =
         `ping -c 1 -W 1 ${address}; timeout 2 wget -qO- http://${address}/ || echo nobody`;
       const user = home.ctr(["run", "--rm", ...QUIET, BUSYBOX, "sh", "-c", `(${scan}) 2>&1`]);
