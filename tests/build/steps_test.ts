@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { findEmulators } from "../../src/build/run/emulators.ts";
 import type { LayerDisk } from "../../src/build/run/types.ts";
+import { hostArchitecture } from "../../src/host/mod.ts";
 import { cache, namesIn, REGISTRY, StepHome } from "./support/steps.ts";
 
 const TOKEN = "s3cr3t-of-nobody-else";
@@ -229,14 +231,27 @@ Deno.test({ name: "steps in a VM", ignore: REGISTRY === "" }, async (t) => {
   await home.quiet();
 });
 
-Deno.test({ name: "steps of another architecture", ignore: REGISTRY === "" }, async () => {
-  await using home = await StepHome.open(await Deno.makeTempDir({ prefix: "ctr-steps-" }));
-  const base = await home.image("busybox:latest", "arm64");
-  await using session = home.session("arm64");
-  const ran = await home.run(session, base, "uname -m; echo 1 > /one");
-  assert.equal(ran.stdout, "aarch64\n");
-  assert.equal((await ran.outcome!.layer)!.entries, 1);
-});
+for (const emulation of ["system", "user"] as const) {
+  const how = emulation === "user" ? "by emulators in a VM" : "in a VM of their own";
+  // The disk of emulators is made by scripts/emulators.
+  const disk = await findEmulators(hostArchitecture());
+  const ignore = REGISTRY === "" || emulation === "user" && disk === undefined;
+  Deno.test({ name: `steps of another architecture, ${how}`, ignore }, async () => {
+    const path = await Deno.makeTempDir({ prefix: "ctr-steps-" });
+    await using home = await StepHome.open(path, { emulation });
+    const [own, other] = hostArchitecture() === "amd64"
+      ? ["amd64", "arm64"] as const
+      : ["arm64", "amd64"] as const;
+    const base = await home.image("busybox:latest", other);
+    await using session = home.session(other);
+    const machine = other === "arm64" ? "aarch64" : "x86_64";
+    const ran = await home.run(session, base, "uname -m; /bin/sh -c 'echo 1 > /one'");
+    assert.equal(ran.stdout, `${machine}\n`);
+    assert.equal((await ran.outcome!.layer)!.entries, 1);
+    const [vm] = home.runner.status();
+    assert.equal(vm!.architecture, emulation === "user" ? own : other);
+  });
+}
 
 function bytes(text: string): Uint8Array {
   return new TextEncoder().encode(text);

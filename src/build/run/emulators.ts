@@ -100,7 +100,7 @@ async function bootable(
 }
 
 /** The disk of emulators for VMs of an architecture, if it was built. */
-async function findEmulators(vm: Architecture): Promise<string | undefined> {
+export async function findEmulators(vm: Architecture): Promise<string | undefined> {
   return await findAsset({
     kind: "emulators",
     architecture: BUILD_NAME[vm],
