@@ -2,7 +2,8 @@
 //
 // Memory is managed by hand, the same on macOS and on Linux, where tests run this source against classes that stand
 // in for Apple's. Every object has one owner: handles own machines and networks, a machine owns its VM. All else is
-// autoreleased, so a failure may be raised anywhere; guarded() turns it into an error where C begins.
+// autoreleased, so a failure may be raised anywhere, but between alloc and autorelease: what can fail comes before.
+// guarded() turns it into an error where C begins.
 //
 // The language is what GCC's Objective-C runtime knows: instance variables in @interface, no subscripts, no @YES.
 #import <Foundation/Foundation.h>
@@ -24,7 +25,6 @@
 
 // --- errors --------------------------------------------------------------------------------------------------
 enum { CTR_INPUT = 1, CTR_ABSENT = 2, CTR_RAISED = 3, CTR_UNSUPPORTED = 4 };
-
 static NSString *const FAILURE = @"CTRFailure";
 
 static NSMutableDictionary *errorOf(NSString *domain, NSInteger code, NSString *message) {
@@ -217,7 +217,6 @@ static id fresh(Class kind) {
 
 // --- events --------------------------------------------------------------------------------------------------
 // Written on a queue of their own, so a slow reader holds no VM.
-
 // `key` and `value` say whose event it is, `details` what else. `descriptor`: one that it hands over, or -1.
 static void post(NSString *name, NSString *key, uint32_t value, NSDictionary *details, int descriptor) {
     static dispatch_queue_t queue;
@@ -299,7 +298,6 @@ static CTRNetwork *owned(CFTypeRef reference) {
 }
 
 #define MACOS26 API_AVAILABLE(macos(26.0))
-
 static void checkVmnet(vmnet_return_t status, NSString *what) {
     if (status == VMNET_SUCCESS) return;
     fail(errorOf(@"vmnet", (NSInteger)status, [NSString stringWithFormat:@"vmnet refused %@", what]));
@@ -412,7 +410,8 @@ MACOS26 static NSDictionary *networkFacts(vmnet_network_ref network) {
 static VZPlatformConfiguration *platformOf(NSDictionary *values) {
     VZGenericPlatformConfiguration *platform = fresh([VZGenericPlatformConfiguration class]);
     if ([values objectForKey:@"machineId"]) {
-        NSData *data = [[[NSData alloc] initWithBase64EncodedString:text(values, @"machineId") options:0] autorelease];
+        NSString *encoded = text(values, @"machineId");
+        NSData *data = [[[NSData alloc] initWithBase64EncodedString:encoded options:0] autorelease];
         VZGenericMachineIdentifier *identifier =
             data ? [[[VZGenericMachineIdentifier alloc] initWithDataRepresentation:data] autorelease] : nil;
         if (identifier == nil) failAs(CTR_INPUT, @"\"machineId\" is not a machine identifier");
@@ -428,8 +427,8 @@ static VZPlatformConfiguration *platformOf(NSDictionary *values) {
 }
 
 static VZBootLoader *bootLoaderOf(NSDictionary *values) {
-    VZLinuxBootLoader *loader = [VZLinuxBootLoader alloc];
-    loader = [[loader initWithKernelURL:fileURL(values, @"kernel")] autorelease];
+    NSURL *kernel = fileURL(values, @"kernel");
+    VZLinuxBootLoader *loader = [[[VZLinuxBootLoader alloc] initWithKernelURL:kernel] autorelease];
     [loader setCommandLine:text(values, @"commandLine")];
     if ([values objectForKey:@"initrd"]) [loader setInitialRamdiskURL:fileURL(values, @"initrd")];
     return loader;
@@ -439,12 +438,11 @@ static VZStorageDeviceConfiguration *diskOf(NSDictionary *values) {
     only(values, @"path readOnly serial caching sync");
     NSInteger caching = choice(values, @"caching", @"automatic uncached cached");
     NSInteger sync = choice(values, @"sync", @"full fsync none") + VZDiskImageSynchronizationModeFull;
-    VZStorageDeviceAttachment *image =
-        CHECK([[[VZDiskImageStorageDeviceAttachment alloc] initWithURL:fileURL(values, @"path")
-                                                              readOnly:flag(values, @"readOnly")
-                                                           cachingMode:(VZDiskImageCachingMode)caching
-                                                   synchronizationMode:(VZDiskImageSynchronizationMode)sync
-                                                                 error:&error] autorelease], text(values, @"path"));
+    NSURL *path = fileURL(values, @"path");
+    BOOL readOnly = flag(values, @"readOnly");
+    VZDiskImageStorageDeviceAttachment *image = [VZDiskImageStorageDeviceAttachment alloc];
+    image = CHECK([[image initWithURL:path readOnly:readOnly cachingMode:(VZDiskImageCachingMode)caching
+                  synchronizationMode:(VZDiskImageSynchronizationMode)sync error:&error] autorelease], [path path]);
     VZVirtioBlockDeviceConfiguration *disk = [VZVirtioBlockDeviceConfiguration alloc];
     disk = [[disk initWithAttachment:image] autorelease];
     if ([values objectForKey:@"serial"]) {
@@ -471,8 +469,9 @@ static VZNetworkDeviceAttachment *attachmentOf(NSDictionary *values, NSMutableAr
     switch (choice(values, @"kind", @"fd vmnet nat")) {
     case 0: {
         only(values, @"kind mac fd mtu");
-        VZFileHandleNetworkDeviceAttachment *attachment = [[[VZFileHandleNetworkDeviceAttachment alloc]
-            initWithFileHandle:fileHandle(values, @"fd")] autorelease];
+        NSFileHandle *wire = fileHandle(values, @"fd");
+        VZFileHandleNetworkDeviceAttachment *attachment =
+            [[[VZFileHandleNetworkDeviceAttachment alloc] initWithFileHandle:wire] autorelease];
         if ([values objectForKey:@"mtu"]) {
             [attachment setMaximumTransmissionUnit:(NSInteger)number(values, @"mtu", UINT16_MAX)];
         }
@@ -547,7 +546,8 @@ static VZDirectoryShare *shareOf(NSDictionary *values) {
         return foldersShare(needed(values, @"folders", [NSDictionary class]));
     }
     only(values, @"tag path readOnly");
-    return [[[VZSingleDirectoryShare alloc] initWithDirectory:folderOf(values)] autorelease];
+    VZSharedDirectory *folder = folderOf(values);
+    return [[[VZSingleDirectoryShare alloc] initWithDirectory:folder] autorelease];
 }
 
 static VZDirectorySharingDeviceConfiguration *shareDeviceOf(NSDictionary *values) {

@@ -44,6 +44,7 @@ export class Shim implements AsyncDisposable {
   #nextToken = 1;
 
   private constructor(
+    readonly path: string,
     readonly symbols: Deno.DynamicLibrary<typeof SYMBOLS>["symbols"],
     readonly folder: string,
     readonly guest: TestGuest,
@@ -57,7 +58,7 @@ export class Shim implements AsyncDisposable {
     assert(typeof guest !== "string", String(guest));
     const { symbols } = Deno.dlopen(path, SYMBOLS);
     const events = new Socket({ fd: symbols.ctrvz_events() });
-    const shim = new Shim(symbols, folder, guest, events);
+    const shim = new Shim(path, symbols, folder, guest, events);
     shim.#follow(events);
     return shim;
   }

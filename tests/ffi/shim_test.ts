@@ -36,6 +36,7 @@ Deno.test("the shim", async (t) => {
   await step("saves a VM and restores it", saves);
   await step("boots an arm64 guest on PCI, as Macs do", arm64);
   await step("connects VMs of one network with each other and the host", twoVms);
+  await step("has released every object of the framework", released);
 });
 
 function host({ symbols, text }: Shim) {
@@ -483,6 +484,12 @@ async function twoVms(shim: Shim) {
   await shim.tell(vms[0]!, "ping 192.168.91.1");
   await assert.rejects(shim.tell(vms[2]!, "udp 192.168.91.2"), /no/, "networks are apart");
   await Promise.all(vms.map((vm) => shim.stop(vm)));
+}
+
+/** What `standin/values.m` counts: configurations, devices, connections, VMs. */
+async function released({ path }: Shim) {
+  const { symbols } = Deno.dlopen(path, { ctrvzStandInLiving: { parameters: [], result: "i32" } });
+  await settles(() => symbols.ctrvzStandInLiving() === 0, "an object was not released");
 }
 
 /** Children of this process, and of these, by a part of their command. */

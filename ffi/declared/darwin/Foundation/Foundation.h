@@ -108,6 +108,7 @@ typedef struct {
 
 @interface NSURL : NSObject
 + (NSURL *)fileURLWithPath:(NSString *)path;
+- (NSString *)path;
 @end
 
 @interface NSError : NSObject
