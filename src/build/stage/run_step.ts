@@ -124,7 +124,7 @@ async function run(
     going = true;
     report.end();
     const kept = job.background.add(
-      keep(outcome, pending, context).finally(() => pending[Symbol.asyncDispose]()),
+      keep(outcome, pending).finally(() => pending[Symbol.asyncDispose]()),
     );
     return { outcome, kept };
   } finally {
@@ -134,17 +134,16 @@ async function run(
 
 type Pending = Awaited<ReturnType<StageContext["job"]["images"]["pendingLayer"]>>;
 
+/** Also of a build that has failed since: what was run well need not be run again. */
 async function keep(
   outcome: StepOutcome,
   pending: Pending,
-  { job }: StageContext,
 ): Promise<StoredLayer | undefined> {
   const packed = await outcome.layer;
   if (!packed) return undefined;
   const { digest, size, mediaType } = packed.blob;
   const layer = { digest, diffId: packed.diffId, size, mediaType } as StoredLayer;
   await pending.keep(layer);
-  job.signal.throwIfAborted();
   return layer;
 }
 
