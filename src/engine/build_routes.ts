@@ -1,4 +1,4 @@
-import { type BuildEvent, BuildPruneRequest, BuildRequest } from "../api/mod.ts";
+import { type BuildEvent, BuildPruneRequest, BuildRequest, type Events } from "../api/mod.ts";
 import type { Builder } from "../build/mod.ts";
 import { CtrError } from "../core/mod.ts";
 import { parseWith } from "./http_errors.ts";
@@ -9,7 +9,13 @@ const LARGEST_LINE = 128 * 1024 * 1024;
 const NEWLINE = 0x0a;
 
 /** `/build…`. */
-export function buildRoutes(builder: Builder): Route[] {
+export function buildRoutes(builder: Builder, events?: Events): Route[] {
+  const told = (event: BuildEvent) => {
+    if (event.kind !== "result") return;
+    for (const { digest, familiar } of event.result.images) {
+      events?.emit({ type: "image", action: "build", id: digest, name: familiar });
+    }
+  };
   return [
     route("POST /build", async (call) => {
       const { line, rest } = await firstLine(call);
@@ -21,7 +27,10 @@ export function buildRoutes(builder: Builder): Route[] {
         signal,
         upload: rest,
         // A client that is gone is told by the signal.
-        emit: (event: BuildEvent) => call.write(`${JSON.stringify(event)}\n`).catch(() => {}),
+        emit: (event: BuildEvent) => {
+          told(event);
+          return call.write(`${JSON.stringify(event)}\n`).catch(() => {});
+        },
       });
       call.response.end();
     }),

@@ -243,7 +243,7 @@ async function open(options: EngineOptions, log: Log, unlock: () => void): Promi
       ...volumeRoutes(volumes),
       ...machineRoutes(machines),
       ...eventRoutes(events),
-      ...buildRoutes(builder),
+      ...buildRoutes(builder, events),
       ...fileRoutes(containers, images),
       ...imageRoutes(images, events),
     ],
