@@ -50,7 +50,10 @@ function groupOf(name: string, accounts: Accounts, text: string): number {
 function idOf(name: string, text: string): number | undefined {
   if (!/^\d+$/.test(name)) return undefined;
   if (Number(name) <= MOST_ID) return Number(name);
-  throw new CtrError("usage", `cannot change the owner to "${text}": ${name} is above ${MOST_ID}`);
+  throw new CtrError(
+    "bad-data",
+    `cannot change the owner to "${text}": ${name} is above ${MOST_ID}`,
+  );
 }
 
 function fields(file: string | undefined): string[][] {
@@ -67,14 +70,14 @@ function unknown(what: string, name: string, text: string, file: string): CtrErr
 const WHO: Readonly<Record<string, number>> = { u: 0o4700, g: 0o2070, o: 0o1007 };
 const WHAT: Readonly<Record<string, number>> = { r: 0o444, w: 0o222, x: 0o111 };
 
-/** How a mode is changed: `755`, or `u=rwX,go-w` as chmod takes it. @throws {CtrError} `usage`. */
+/** How a mode is changed: `755`, or `u=rwX,go-w` as chmod takes it. @throws {CtrError} `bad-data`. */
 export function parseChmod(text: string): (mode: number, isDirectory: boolean) => number {
   if (/^[0-7]{1,4}$/.test(text)) return () => parseInt(text, 8);
   const clauses = text.split(",").map((clause) => {
     const [, who, changes] = /^([ugoa]*)((?:[-+=](?:[rwxXst]*|[ugo]))+)$/.exec(clause) ?? [];
     if (who === undefined || changes === undefined) {
       throw new CtrError(
-        "usage",
+        "bad-data",
         `cannot change the mode to "${text}": want an octal number to 7777, or u=rwX,go-w`,
       );
     }

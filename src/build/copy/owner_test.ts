@@ -46,6 +46,6 @@ Deno.test("parseChmod() reads octal numbers and what chmod takes", () => {
     assert.equal(found.toString(8), after.toString(8), `${text} of ${before.toString(8)}`);
   }
   for (const text of ["", "8", "77777", "u", "x+u", "u+q", "u+x,"]) {
-    assert.throws(() => parseChmod(text), (error) => isCtrError(error, "usage"), text);
+    assert.throws(() => parseChmod(text), (error) => isCtrError(error, "bad-data"), text);
   }
 });

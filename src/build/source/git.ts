@@ -52,10 +52,12 @@ export async function fetchGit(
   { keepGitDir, signal }: { readonly keepGitDir: boolean; readonly signal: AbortSignal },
 ): Promise<string> {
   const reference = parseGitReference(url);
-  if (!reference) throw new CtrError("usage", `cannot fetch "${shown(url)}": it is no repository`);
+  if (!reference) {
+    throw new CtrError("bad-data", `cannot fetch "${shown(url)}": it is no repository`);
+  }
   const { remote, ref = "HEAD" } = reference;
   if (ref.startsWith("-") || remote.startsWith("-")) {
-    throw new CtrError("usage", `cannot fetch "${shown(url)}": a name begins with a dash`);
+    throw new CtrError("bad-data", `cannot fetch "${shown(url)}": a name begins with a dash`);
   }
   const tree = join(folder, "tree");
   const git = (...args: string[]) => run(url, tree, args, signal);

@@ -19,7 +19,7 @@ const STALL_MS = 60_000;
  * Fetches a file into `folder/files`.
  *
  * @param checksum `sha256:…` of its bytes.
- * @throws {CtrError} `usage` for an address without a file's name, `not-found`, `unavailable`, `timeout`,
+ * @throws {CtrError} `bad-data` for an address without a file's name, `not-found`, `unavailable`, `timeout`,
  *   `bad-data` if the checksum does not hold, `too-large`.
  */
 export async function fetchUrl(
@@ -60,7 +60,7 @@ export async function fetchUrl(
 
 export function parseChecksum(text: string): string {
   if (/^sha256:[0-9a-f]{64}$/.test(text)) return text;
-  throw new CtrError("usage", `cannot use the checksum "${text}": want sha256:<64 hex digits>`);
+  throw new CtrError("bad-data", `cannot use the checksum "${text}": want sha256:<64 hex digits>`);
 }
 
 async function request(url: string, signal: AbortSignal): Promise<Response> {

@@ -90,9 +90,12 @@ async function remoteGroup(
   }
   if (!/^https?:\/\//i.test(source)) {
     if (checksum === undefined) return undefined;
-    throw new CtrError("usage", `cannot add "${source}": a checksum is of what is fetched by HTTP`);
+    throw new CtrError(
+      "bad-data",
+      `cannot add "${source}": a checksum is of what is fetched by HTTP`,
+    );
   }
-  if (parents) throw new CtrError("usage", `cannot add "${source}": it has no parents to keep`);
+  if (parents) throw new CtrError("bad-data", `cannot add "${source}": it has no parents to keep`);
   const tree = await sources.fetchUrl(source, checksum);
   const items = tree.children("").map((node) => itemOf({ ...node, mode: 0o600 }));
   const group = { tree, items, replace: false, sources: 1 };
