@@ -9,15 +9,24 @@ export function systemPath(): string {
   return [Deno.env.get("PATH") ?? "", ...SYSTEM_FOLDERS].filter((part) => part !== "").join(":");
 }
 
+/** What decides on bridges. */
+export interface BridgeHost {
+  readonly system: string;
+  readonly uid: number | null;
+  readonly has: (path: string) => boolean;
+}
+
 /** Why this process cannot make bridges of the kernel, as a clause, and what to do about it. */
-export function bridgeObstacle(): { readonly fact: string; readonly hint: string } | undefined {
+export function bridgeObstacle(
+  { system, uid, has }: BridgeHost = { system: hostSystem(), uid: Deno.uid(), has: existsSync },
+): { readonly fact: string; readonly hint: string } | undefined {
   const without = "leave out --driver bridge";
-  if (hostSystem() !== "linux") return { fact: "only Linux has it", hint: without };
-  if (Deno.uid() !== 0) return { fact: "it needs root", hint: `run ctr as root, or ${without}` };
-  if (!existsSync("/dev/net/tun")) {
+  if (system !== "linux") return { fact: "only Linux has it", hint: without };
+  if (uid !== 0) return { fact: "it needs root", hint: `run ctr as root, or ${without}` };
+  if (!has("/dev/net/tun")) {
     return { fact: "this host has no /dev/net/tun", hint: `load the module tun, or ${without}` };
   }
-  if (systemPath().split(":").some((folder) => existsSync(`${folder}/nft`))) return undefined;
+  if (systemPath().split(":").some((folder) => has(`${folder}/nft`))) return undefined;
   return { fact: 'the program "nft" is not installed', hint: `install nftables, or ${without}` };
 }
 
