@@ -13,8 +13,10 @@ import type { ShimFault, ShimVmConfig } from "./shapes.ts";
 import type { NetworkHandle, Shim, VmHandle } from "./shim.ts";
 import { VsockServer } from "./vsock_server.ts";
 
+/** The framework opens the disks and judges the configuration. */
+const MAKE_MS = 20_000;
 /** The framework starts another process and takes the guest's memory. */
-const START_MS = 60_000;
+const START_MS = 30_000;
 const CHANGE_MS = 30_000;
 /** Gigabytes of memory to a slow disk. */
 const SAVE_MS = 300_000;
@@ -112,7 +114,7 @@ export class HeldVm {
         if (kind !== "stream") continue;
         this.#wires[at] = await NicWire.listen(join(this.folder, nicSocket(at)), this.#shim);
       }
-      this.#handle = await this.#shim.createVm(id, this.#shimConfig(guests));
+      this.#handle = await this.#shim.createVm(id, this.#shimConfig(guests), MAKE_MS);
       made(this.#handle);
     } finally {
       this.#shim.close(guests); // the VM has its own

@@ -60,9 +60,10 @@ export class Shim {
   }
 
   /** @throws {CtrError} Why the configuration is not valid. */
-  async createVm(id: string, config: ShimVmConfig): Promise<VmHandle> {
+  async createVm(id: string, config: ShimVmConfig, deadlineMs: number): Promise<VmHandle> {
     const failure = pointerCell();
-    const handle = await this.#symbols.ctrvz_vm_create(json(config), failure);
+    const made = this.#symbols.ctrvz_vm_create(json(config), failure);
+    const handle = await withDeadline(`making VM "${id}"`, deadlineMs, () => made);
     if (handle === 0) throw this.#failure(`cannot start VM "${id}"`, failure);
     return handle as VmHandle;
   }
