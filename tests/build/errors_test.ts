@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BuildHome, buildTest, folderOf } from "./support/build_home.ts";
+import { BuildHome, buildTest, folderOf, REGISTRY } from "./support/build_home.ts";
 import { inLanes } from "./support/lanes.ts";
 
 const GOLDEN = new URL("testdata/errors.txt", import.meta.url);
@@ -11,9 +11,7 @@ const CASES: Readonly<Record<string, string>> = {
   "no FROM": "RUN true\n",
   "a file that is not there": "FROM busybox\nCOPY nothing /a\n",
   "a file that is ignored": "FROM busybox\nCOPY ignored /a\n",
-  "a stage that is not there": "FROM busybox\nCOPY --from=stage /a /a\n",
-  "an image that is not there": "FROM busybox:nothing\nRUN true\n",
-  "a stage that needs itself": "FROM b AS a\nFROM a AS b\n",
+  "an image that is not there": `FROM ${REGISTRY}/no/such:image\nRUN true\n`,
   "an argument that is not set": "ARG BASE\nFROM $BASE\n",
   "a variable that must be": "FROM busybox\nLABEL a=${NAME:?is needed}\n",
   "a flag that does not exist": "FROM busybox\nCOPY --chwon=1 a /a\n",
@@ -23,7 +21,7 @@ const CASES: Readonly<Record<string, string>> = {
   "a file where a folder is": "FROM busybox\nCOPY a /a/\nCOPY a /a/a/b\n",
   "a heredoc without an end": "FROM busybox\nRUN <<EOF\necho\n",
   "quotes without an end": 'FROM busybox\nENV A="b\n',
-  "a command that fails": "FROM busybox\nRUN echo one; echo two >&2; exit 3\n",
+  "a command that fails": "FROM busybox\nRUN echo one; echo two; exit 3\n",
   "a command that is not there": 'FROM busybox\nRUN ["/no/such/program"]\n',
   "a script that fails in the middle":
     "FROM busybox\nRUN <<EOF\nset -e\necho one\nfalse\necho two\nEOF\n",
@@ -48,7 +46,8 @@ buildTest("errors say what is wrong, and where", async () => {
     const args = ["--progress", "quiet", "-f", file, context.path];
     const { status, stderr, stdout } = await home.home.ctr(["build", ...args]);
     assert.equal(stdout, "", what);
-    return `# ${what}\n${stderr.trimEnd().replaceAll(file, "Dockerfile")}\n[${status}]\n`;
+    const stable = stderr.trimEnd().replaceAll(file, "Dockerfile").replaceAll(REGISTRY, "REGISTRY");
+    return `# ${what}\n${stable}\n[${status}]\n`;
   }));
   if (Deno.env.get("UPDATE_GOLDENS")) return await Deno.writeTextFile(GOLDEN, told.join("\n"));
   assert.equal(told.join("\n"), await Deno.readTextFile(GOLDEN));
