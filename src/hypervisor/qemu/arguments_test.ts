@@ -76,6 +76,12 @@ Deno.test("qemuArguments()", async (t) => {
     assert.throws(() => words({ disks }, { accelerator: "tcg" }), /cannot attach a disk/);
     const nics = [{ kind: "user", mac: "x,restrict=off" } as const];
     assert.throws(() => words({ nics }, { accelerator: "tcg" }), /not a MAC address/);
+    const tap = (name: string) => [{ kind: "tap", mac: "52:54:00:00:00:01", name } as const];
+    const made = String(words({ nics: tap("ctp0a1b2c3d4e5f") }, { accelerator: "tcg" }));
+    assert.match(made, /tap,id=nic0,ifname=ctp0a1b2c3d4e5f,script=no,downscript=no/);
+    for (const name of ["a,script=/x", "", "sixteencharacter"]) {
+      assert.throws(() => words({ nics: tap(name) }, { accelerator: "tcg" }), /no name of a tap/);
+    }
     assert.throws(() => words({ memoryBytes: 1 }, { accelerator: "tcg" }), /at least 32 MiB/);
   });
 });
