@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { CtrError } from "../core/mod.ts";
+import { CtrError, isCtrError } from "../core/mod.ts";
 import { type TarEntry, TarReader, type TarSink, textOf } from "../tar/mod.ts";
 import { ArchivedConfig } from "./archived_config.ts";
 
@@ -63,8 +63,13 @@ export async function unarchiveMachine(
   using file = await Deno.open(disk, { write: true, createNew: true, mode: 0o600 });
   const sink = new ArchiveSink(file);
   const reader = new TarReader(sink);
-  for await (const piece of bytes) reader.push(piece);
-  reader.finish();
+  try {
+    for await (const piece of bytes) reader.push(piece);
+    reader.finish();
+  } catch (error) {
+    if (!isCtrError(error, "bad-data") || error.message.startsWith("cannot import")) throw error;
+    throw notOne(error.message, error);
+  }
   const config = sink.finish();
   await file.sync();
   return config;

@@ -1,10 +1,12 @@
 /**
  * `deno task soak [--rounds N] [--seed N]`: the rounds of `soak_test.ts`, more of them.
  * `deno task soak --power N`: instead, N power cuts of a container that writes to a volume.
+ * `deno task soak --machine N`: instead, N rounds of a machine that is written to and ended in every way.
  *
  * Needs what `scripts/test` sets up, a registry among it (`scripts/registry start` says how to name it).
  */
 import { BUSYBOX } from "../run/ctr_home.ts";
+import { dataRounds } from "../machine/data_rounds.ts";
 import { powerCuts } from "../volume/power_cut.ts";
 import { soak } from "./rounds.ts";
 
@@ -24,6 +26,11 @@ if (BUSYBOX === "") {
 const log = (line: string) => console.log(line);
 if (Deno.args.includes("--power")) {
   const writes = await powerCuts({ rounds: number("--power", 100), log });
+  console.log(`${writes} acknowledged writes, none lost`);
+  Deno.exit(0);
+}
+if (Deno.args.includes("--machine")) {
+  const writes = await dataRounds({ rounds: number("--machine", 50), log });
   console.log(`${writes} acknowledged writes, none lost`);
   Deno.exit(0);
 }
