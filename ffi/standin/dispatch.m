@@ -57,7 +57,11 @@ static void *run(void *argument) {
     return NULL;
 }
 
+void makeClassesReady(void); // of values.m
+
 dispatch_queue_t dispatch_queue_create(const char *label, void *attributes) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, makeClassesReady);
     dispatch_queue_t queue = calloc(1, sizeof *queue);
     queue->pools = attributes != NULL;
     pthread_mutex_init(&queue->lock, NULL);

@@ -28,9 +28,9 @@ static BOOL inherits(const int *inherited, int descriptor) {
     return NO;
 }
 
-// In the child, which has one thread: system calls, and nothing that could wait for another.
-static void __attribute__((noreturn)) become(char *const *argv, const int *inherited, int input, int output,
-                                              pid_t parent) {
+// In the child, which has one thread: system calls, and nothing that could wait for a lock of another.
+static void __attribute__((noreturn)) become(char *const *argv, char *const *environment, const int *inherited,
+                                              int input, int output, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1); // it died before the kernel knew
     sigset_t none;
@@ -46,9 +46,19 @@ static void __attribute__((noreturn)) become(char *const *argv, const int *inher
         if (!inherits(inherited, fd)) close(fd);
         else fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
     }
-    unsetenv("LD_PRELOAD"); // a sanitizer is this process's alone
-    execve(argv[0], argv, environ);
+    execve(argv[0], argv, environment);
     _exit(127);
+}
+
+// Without LD_PRELOAD: a sanitizer is this process's alone.
+static char **environmentOfChildren(void) {
+    int count = 0, kept = 0;
+    while (environ[count]) count++;
+    char **made = calloc((size_t)count + 1, sizeof *made);
+    for (int at = 0; at < count; at++) {
+        if (strncmp(environ[at], "LD_PRELOAD=", 11) != 0) made[kept++] = environ[at];
+    }
+    return made;
 }
 
 struct watched {
@@ -73,8 +83,10 @@ pid_t spawnChild(char *const *argv, const int *inherited, int input, int output,
     __block pid_t child = -1;
     dispatch_sync(maker, ^{
         pid_t parent = getpid();
+        char **environment = environmentOfChildren();
         child = fork();
-        if (child == 0) become(argv, inherited, input, output, parent);
+        if (child == 0) become(argv, environment, inherited, input, output, parent);
+        free(environment);
     });
     if (child < 0) return -1;
     struct watched *watched = calloc(1, sizeof *watched);

@@ -44,6 +44,40 @@ int32_t ctrvzStandInLiving(void) {
 }
 @end
 
+// Classes are made ready at their first use, under a lock of the runtime and locks of GNUstep: two threads that do so
+// at once can wait for each other for ever. So one does, before the first queue has its thread.
+void makeClassesReady(void);
+void makeClassesReady(void) {
+    @autoreleasepool {
+        NSDictionary *sample = @{ @"a" : @[ @1, @"ü", [NSNull null], [NSNumber numberWithBool:YES] ] };
+        NSData *json = [NSJSONSerialization dataWithJSONObject:sample options:0 error:NULL];
+        NSDictionary *back = [NSJSONSerialization JSONObjectWithData:json options:0 error:NULL];
+        [[NSMutableDictionary dictionaryWithDictionary:back] allKeys];
+        [[NSMutableArray arrayWithArray:[back objectForKey:@"a"]] componentsJoinedByString:@" "];
+        [[NSMutableData dataWithData:json] base64EncodedStringWithOptions:0];
+        [[NSURL fileURLWithPath:@"/"] path];
+        [[NSFileManager defaultManager] fileExistsAtPath:@"/"];
+        [[NSProcessInfo processInfo] operatingSystemVersionString];
+        [[[[NSFileHandle alloc] initWithFileDescriptor:-1 closeOnDealloc:NO] autorelease] fileDescriptor];
+        [[NSError errorWithDomain:NSPOSIXErrorDomain code:1 userInfo:nil] localizedDescription];
+        [[NSValue valueWithPointer:NULL] pointerValue];
+        [[NSMutableString string] appendFormat:@"%@ %lu", [NSMutableSet set], 1UL];
+        @try {
+            [NSException raise:NSInvalidArgumentException format:@"%d", 1];
+        } @catch (NSException *exception) {
+            [[exception userInfo] objectForKey:@"error"];
+        }
+        @synchronized(sample) {
+            [NSThread currentThread];
+        }
+        for (NSString *name in [NSArray arrayWithObjects:@"VZMonitor", @"VZRun", @"VZPlan", @"VZFolderServer", @"VZKeychain",
+                                    @"CTRMachine", @"CTRNetwork", nil]) [NSClassFromString(name) class];
+        for (NSString *name in [NSArray arrayWithObjects:@"VZVirtualMachine", @"VZVirtualMachineConfiguration",
+                                    @"VZVirtioSocketDevice", @"VZVirtioSocketConnection", @"VZVirtioSocketListener",
+                                    @"VZVirtioFileSystemDevice", @"VZNetworkDevice", nil]) [NSClassFromString(name) class];
+    }
+}
+
 @implementation VZKept
 + (VZKept *)keep:(void *)kept with:(void (*)(void *))giveBack {
     VZKept *made = [[[self alloc] init] autorelease];
