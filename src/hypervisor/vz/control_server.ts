@@ -25,7 +25,10 @@ export class ControlServer {
     path: string,
     handle: (call: Call) => Promise<unknown>,
   ): Promise<ControlServer> {
-    return new ControlServer(await listenUnix(path), handle);
+    const server = createServer(HALF_OPEN);
+    const control = new ControlServer(server, handle); // who connects at once must find a listener
+    await listenUnix(server, path);
+    return control;
   }
 
   /** The VM runs: who is connected is told, and who connects. */
@@ -84,16 +87,21 @@ export class ControlServer {
   }
 }
 
-/** A server at a path of any length, which what we start does not inherit. */
-export async function listenUnix(path: string): Promise<Server> {
+/** For streams, whose ends pass on. */
+export const HALF_OPEN = { allowHalfOpen: true } as const;
+
+/**
+ * Lets a server listen at a path of any length; what we start does not inherit it.
+ *
+ * @param server With its listener for connections: one may come before this resolves.
+ */
+export async function listenUnix(server: Server, path: string): Promise<void> {
   using short = shortSocketPath(path);
-  const server = createServer({ allowHalfOpen: true });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject).listen(short.path, resolve);
   await promise;
   closeOnExec(server);
   await Deno.chmod(path, 0o600);
-  return server;
 }
 
 function send(socket: Socket, message: Message): void {

@@ -1,6 +1,6 @@
-import type { Server, Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { descriptorOf } from "../../host/mod.ts";
-import { listenUnix } from "./control_server.ts";
+import { HALF_OPEN, listenUnix } from "./control_server.ts";
 import type { Shim } from "./shim.ts";
 
 /** What a wire needs of the shim. */
@@ -28,7 +28,10 @@ export class NicWire {
   }
 
   static async listen(path: string, descriptors: Descriptors): Promise<NicWire> {
-    return new NicWire(await listenUnix(path), descriptors);
+    const server = createServer(HALF_OPEN);
+    const wire = new NicWire(server, descriptors);
+    await listenUnix(server, path);
+    return wire;
   }
 
   /** The VM has its own copy. */

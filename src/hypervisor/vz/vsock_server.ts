@@ -1,6 +1,6 @@
-import { type Server, Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import { isCtrError } from "../../core/mod.ts";
-import { listenUnix } from "./control_server.ts";
+import { HALF_OPEN, listenUnix } from "./control_server.ts";
 
 /** A guest that listens answers in milliseconds; one attempt after another until it does. */
 const ATTEMPT_MS = 5000;
@@ -28,7 +28,10 @@ export class VsockServer {
   }
 
   static async listen(path: string, open: OpenPort): Promise<VsockServer> {
-    return new VsockServer(await listenUnix(path), open);
+    const server = createServer(HALF_OPEN);
+    const vsock = new VsockServer(server, open);
+    await listenUnix(server, path);
+    return vsock;
   }
 
   close(): void {
