@@ -59,7 +59,7 @@ export const PROGRAM_STEPS: readonly Step[] = [
   { folder: "/", command: "mkdir -p /src && cp /context/* /src" },
   { folder: "/src", command: "go mod download" },
   { folder: "/src", command: "go build -o /server ." },
-  { folder: "/src", command: "go vet ." },
+  { folder: "/src", command: 'test -z "$(gofmt -l .)"' },
 ];
 
 /** A server in Go that needs a module, its checks, and a Debian package beside it. */
