@@ -20,6 +20,7 @@ const NAMES = [
   "logs",
   "net",
   "build",
+  "machine",
 ];
 
 const names = Deno.args.filter((arg) => !arg.startsWith("-"));

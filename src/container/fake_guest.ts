@@ -191,7 +191,8 @@ export class FakeGuestVm {
       freeze: (_, { processes }) => attempt(() => void (processes && (this.frozen = true))),
       thaw: (_, { processes }) => attempt(() => void (processes && this.#thaw())),
       update: (_, limits) => attempt(() => void Object.assign(this.limits, limits)),
-      containerState: () => attempt(() => ({ exists: true, frozen: this.frozen, listeners: [], tcpPorts: [] })),
+      containerState: () =>
+        attempt(() => ({ exists: true, frozen: this.frozen, listeners: [], tcpPorts: [] })),
       top: () => Promise.resolve([]),
       fileEvents: () => Promise.resolve(),
       stats: () => attempt(() => ({ ...NO_STATS, memoryWorkingSetBytes: this.workingSetBytes })),
