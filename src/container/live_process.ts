@@ -1,9 +1,12 @@
 import type { Exit } from "../api/mod.ts";
-import { isDiskFull } from "../core/mod.ts";
+import { isDiskFull, withDeadline } from "../core/mod.ts";
 import { type Guest, ProcessInput, type RunningVm } from "../vm/mod.ts";
 import { exitOf } from "./exit.ts";
 import { type OutputSink, type OutputStore, ProcessOutput } from "./process_output.ts";
 import { signalNumber } from "./signals.ts";
+
+/** Of a monitor: a driver looks for the cause of an end about a fifth of a second. */
+const ENDING_MS = 1000;
 
 /** What a client may do with a process that it has attached to. */
 export interface AttachedProcess {
@@ -64,6 +67,9 @@ export class LiveProcess implements AttachedProcess {
   /** A guest that cannot be followed any more is of no use to anybody. */
   async #exitWithoutWord({ lost }: ProcessOptions, error: unknown): Promise<Exit> {
     if (this.#released) return await new Promise<never>(() => {});
+    // A VM that is ending by itself, or for the want of a share, is about to say why.
+    const ended = () => this.#vm.ended.then(() => {});
+    await withDeadline("waiting for the end of a VM", ENDING_MS, ended).catch(() => {});
     if (!this.#vm.gone) await this.#vm.kill();
     const end = await this.#vm.ended;
     if (end.how === "failed") return lost(end.reason);
