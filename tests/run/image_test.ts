@@ -55,7 +55,7 @@ vmTest("an image goes out to an archive and comes back, as skopeo sees it", asyn
 vmTest("logs: the last lines, since when, with times, until the end, of the boot", async (t) => {
   await using home = await ctrHome();
   const script =
-    "echo one; echo two >&2; sleep 2; echo three; sleep 1; printf 'no newline'; exit 4";
+    "echo one; sleep 0.3; echo two >&2; sleep 2; echo three; sleep 1; printf 'no newline'; exit 4";
   await home.ctr(["run", "-d", "--name", "l", ...QUIET, BUSYBOX, "sh", "-c", script]);
   const logs = async (...args: string[]) => {
     const { status, stdout, stderr } = await home.ctr(["logs", ...args, "l"]);
