@@ -1,10 +1,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import {
   CreateMachineRequest,
-  CreateRequest,
   type EnterMachineReply,
   type EnterMachineRequest,
-  type HomeMount,
   type HostUser,
   type Machine,
   machineName,
@@ -25,6 +23,13 @@ import { enter } from "./enter.ts";
 import { findSystemd } from "./find_init.ts";
 import { provision } from "./provision.ts";
 import { MachineRecords } from "./records.ts";
+import {
+  containerName,
+  containerRequest,
+  homeMounts,
+  shared,
+  STOP_MS,
+} from "./container_request.ts";
 import { copyDurably, Snapshots } from "./snapshots.ts";
 import type {
   MachineConfig,
@@ -46,17 +51,10 @@ export interface MachinesOptions {
   readonly ports?: PublishPorts | undefined;
 }
 
-/** By which tools for containers tell a machine. */
-export const MACHINE_LABELS = { "com.apple.container.plugin": "machine" };
-
 /** What a machine believes its disk to have; the host pays for what is written. */
 const DISK_BYTES = 128 * 1024 ** 3;
-/** Logging in is no work for a process that listens to nothing else. */
-const STOP_MS = 10_000;
 /** How soon a port that a program opens is there on the host. */
 const LOOK_MS = 1000;
-/** Nobody listens there: `--ssh` says where somebody does. */
-const NO_AGENT = "/nonexistent/ssh-agent";
 
 /** All machines of a home. */
 export class Machines {
@@ -462,56 +460,4 @@ function machineNameOf(text: string): string {
     "usage",
     `cannot call a machine "${text}": ${parsed.error.issues[0]?.message}`,
   );
-}
-
-/** Of the container that a machine is: names resolve by it on every network. */
-function containerName(machine: string): string {
-  return `${machine}.machine`;
-}
-
-function shared(home: string, mode: HomeMount) {
-  return mode === "none" ? undefined : { source: home, readonly: mode === "ro" };
-}
-
-function homeMounts({ home }: HostUser, mode: HomeMount) {
-  const mount = shared(home, mode);
-  return mount ? [{ type: "bind" as const, ...mount, target: home, create: false }] : [];
-}
-
-/** @param systemd Its path; absent: nothing of the machine's runs by itself. */
-function containerRequest(
-  request: Pick<CreateMachineRequest, "name" | "image" | "mounts"> & Partial<CreateMachineRequest>,
-  systemd: string | undefined,
-): CreateRequest {
-  const { name, mounts, networks } = request;
-  const folders = systemd === undefined ? ["/run"] : ["/run", "/run/lock", "/tmp"];
-  return CreateRequest.parse({
-    image: request.image,
-    ...(request.platform !== undefined && { platform: request.platform }),
-    name: containerName(name),
-    hostname: name,
-    entrypoint: [],
-    process: {
-      args: systemd === undefined ? [] : [systemd],
-      env: ["container=ctr"],
-      cwd: "/",
-      user: "0:0",
-      privileged: true,
-    },
-    init: systemd === undefined,
-    stopSignal: systemd === undefined ? "SIGTERM" : "SIGRTMIN+3",
-    stopTimeoutMs: STOP_MS,
-    ...(request.cpus !== undefined && { cpus: request.cpus }),
-    ...(request.memoryBytes !== undefined && { memoryBytes: request.memoryBytes }),
-    pidsLimit: 0,
-    labels: MACHINE_LABELS,
-    networks: networks ?? [{ name: "default", aliases: [name] }],
-    mounts,
-    tmpfs: folders.map((destination) => ({
-      destination,
-      options: destination === "/tmp" ? ["mode=1777"] : ["mode=755"],
-    })),
-    sshAgent: request.sshAgent ?? { socket: NO_AGENT },
-    ...(request.kernel !== undefined && { kernel: request.kernel }),
-  });
 }
